@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel's timers: a heap of deadlines. No clock in here: the time is an argument."""
+
+import heapq
+
+
+cdef class Timer:
+    """One deadline."""
+
+    cpdef cancel(self):
+        """It will not be called."""
+        self.callback = None
+
+
+cdef class TimerQueue:
+    """Timers by deadline; cancelled ones are dropped when they come to the top."""
+
+    def __cinit__(self):
+        self.heap = []
+
+    cpdef Timer add(self, long long deadline_ns, object callback):
+        """Call back once the monotonic clock reaches deadline_ns."""
+        cdef Timer timer = Timer()
+        timer.deadline_ns = deadline_ns
+        timer.callback = callback
+        self.sequence += 1
+        heapq.heappush(self.heap, (deadline_ns, self.sequence, timer))
+        return timer
+
+    cpdef long long next_deadline(self):
+        """The earliest deadline in ns, or -1."""
+        while self.heap and (<Timer> self.heap[0][2]).callback is None:
+            heapq.heappop(self.heap)
+        return self.heap[0][0] if self.heap else -1
+
+    cpdef int run(self, long long now_ns) except -1:
+        """Call every timer that is due. A timer added meanwhile for the past waits for the next run."""
+        cdef Timer timer
+        due = []
+        while self.heap and self.heap[0][0] <= now_ns:
+            due.append(heapq.heappop(self.heap)[2])
+        count = 0
+        for timer in due:
+            callback, timer.callback = timer.callback, None
+            if callback is not None:
+                callback()
+                count += 1
+        return count
