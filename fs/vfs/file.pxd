@@ -13,6 +13,7 @@ cdef class File:
     cdef public object inode             # fs.vfs.inode.Inode; never None
     cdef public WaitQueue waiters        # woken with POLL* bits when readiness changes
     cdef public object owner             # F_SETOWN: who gets SIGIO; None
+    cdef public object epolls            # epoll items that watch this description, told at release: dict item -> None, or None
 
     cpdef long read(self, object task, UserBuffer buf, long long pos) except? -1
     cpdef long write(self, object task, UserBuffer buf, long long pos) except? -1

@@ -71,4 +71,7 @@ cdef class File:
         """One reference less; releases at zero."""
         self.refs -= 1
         if self.refs == 0:
+            if self.epolls is not None:
+                for item in list(self.epolls):
+                    item.file_released()
             self.release()

@@ -40,6 +40,7 @@ cdef class Inode:
     cdef public object watches           # inotify marks; None while nobody watches
     cdef public object locks             # flock and POSIX locks; None while there are none
     cdef public object socket            # AF_UNIX socket bound here; None
+    cdef public object pipe              # fs.pipe.pipe.Pipe of an open fifo; None
 
     cpdef Inode lookup(self, bytes name)
     cpdef Inode create(self, bytes name, unsigned int mode, object creds)
