@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+# Numbers of files and file systems (fcntl.h, stat.h, poll.h, mount.h, ioctl.h as on x86-64).
+
+cpdef enum:
+    # open(2)
+    O_RDONLY = 0
+    O_WRONLY = 1
+    O_RDWR = 2
+    O_ACCMODE = 3
+    O_CREAT = 0o100
+    O_EXCL = 0o200
+    O_NOCTTY = 0o400
+    O_TRUNC = 0o1000
+    O_APPEND = 0o2000
+    O_NONBLOCK = 0o4000
+    O_DSYNC = 0o10000
+    O_ASYNC = 0o20000
+    O_DIRECT = 0o40000
+    O_LARGEFILE = 0o100000
+    O_DIRECTORY = 0o200000
+    O_NOFOLLOW = 0o400000
+    O_NOATIME = 0o1000000
+    O_CLOEXEC = 0o2000000
+    O_SYNC = 0o4010000
+    O_PATH = 0o10000000
+    O_TMPFILE = 0o20200000
+    O_TMPFILE_BIT = 0o20000000           # __O_TMPFILE: O_TMPFILE without O_DIRECTORY
+    FMODE_EXEC = 0x20                    # opened to be executed; never seen by the guest
+
+cpdef enum:
+    # File types and permissions
+    S_IFMT = 0o170000
+    S_IFSOCK = 0o140000
+    S_IFLNK = 0o120000
+    S_IFREG = 0o100000
+    S_IFBLK = 0o060000
+    S_IFDIR = 0o040000
+    S_IFCHR = 0o020000
+    S_IFIFO = 0o010000
+    S_ISUID = 0o4000
+    S_ISGID = 0o2000
+    S_ISVTX = 0o1000
+    S_IXGRP = 0o010
+
+    MAY_EXEC = 1
+    MAY_WRITE = 2
+    MAY_READ = 4
+
+    F_OK = 0
+    X_OK = 1
+    W_OK = 2
+    R_OK = 4
+
+cpdef enum:
+    # The *at calls
+    AT_FDCWD = -100
+    AT_SYMLINK_NOFOLLOW = 0x100
+    AT_EACCESS = 0x200
+    AT_REMOVEDIR = 0x200
+    AT_SYMLINK_FOLLOW = 0x400
+    AT_NO_AUTOMOUNT = 0x800
+    AT_EMPTY_PATH = 0x1000
+    AT_STATX_FORCE_SYNC = 0x2000
+    AT_STATX_DONT_SYNC = 0x4000
+    AT_STATX_SYNC_TYPE = 0x6000
+    AT_RECURSIVE = 0x8000
+
+    RESOLVE_NO_XDEV = 0x01
+    RESOLVE_NO_MAGICLINKS = 0x02
+    RESOLVE_NO_SYMLINKS = 0x04
+    RESOLVE_BENEATH = 0x08
+    RESOLVE_IN_ROOT = 0x10
+    RESOLVE_CACHED = 0x20
+
+    RENAME_NOREPLACE = 1
+    RENAME_EXCHANGE = 2
+    RENAME_WHITEOUT = 4
+
+    CLOSE_RANGE_UNSHARE = 2
+    CLOSE_RANGE_CLOEXEC = 4
+
+    UTIME_NOW = 0x3fffffff
+    UTIME_OMIT = 0x3ffffffe
+
+    PATH_MAX = 4096
+    NAME_MAX = 255
+    MAXSYMLINKS = 40
+
+cpdef enum:
+    # lseek(2), fallocate(2)
+    SEEK_SET = 0
+    SEEK_CUR = 1
+    SEEK_END = 2
+    SEEK_DATA = 3
+    SEEK_HOLE = 4
+
+    FALLOC_FL_KEEP_SIZE = 0x01
+    FALLOC_FL_PUNCH_HOLE = 0x02
+    FALLOC_FL_COLLAPSE_RANGE = 0x08
+    FALLOC_FL_ZERO_RANGE = 0x10
+    FALLOC_FL_INSERT_RANGE = 0x20
+    FALLOC_FL_UNSHARE_RANGE = 0x40
+
+cpdef enum:
+    # poll(2), epoll_ctl(2)
+    POLLIN = 0x001
+    POLLPRI = 0x002
+    POLLOUT = 0x004
+    POLLERR = 0x008
+    POLLHUP = 0x010
+    POLLNVAL = 0x020
+    POLLRDNORM = 0x040
+    POLLRDBAND = 0x080
+    POLLWRNORM = 0x100
+    POLLWRBAND = 0x200
+    POLLMSG = 0x400
+    POLLRDHUP = 0x2000
+
+    EPOLL_CTL_ADD = 1
+    EPOLL_CTL_DEL = 2
+    EPOLL_CTL_MOD = 3
+    EPOLL_CLOEXEC = 0o2000000
+    EPOLLIN = 0x001
+    EPOLLPRI = 0x002
+    EPOLLOUT = 0x004
+    EPOLLERR = 0x008
+    EPOLLHUP = 0x010
+    EPOLLRDHUP = 0x2000
+
+cpdef enum:
+    EPOLLEXCLUSIVE = 1 << 28
+    EPOLLWAKEUP = 1 << 29
+    EPOLLONESHOT = 1 << 30
+    EPOLLET = 0x80000000
+
+cpdef enum:
+    # fcntl(2), flock(2)
+    F_DUPFD = 0
+    F_GETFD = 1
+    F_SETFD = 2
+    F_GETFL = 3
+    F_SETFL = 4
+    F_GETLK = 5
+    F_SETLK = 6
+    F_SETLKW = 7
+    F_SETOWN = 8
+    F_GETOWN = 9
+    F_SETSIG = 10
+    F_GETSIG = 11
+    F_SETOWN_EX = 15
+    F_GETOWN_EX = 16
+    F_OFD_GETLK = 36
+    F_OFD_SETLK = 37
+    F_OFD_SETLKW = 38
+    F_SETLEASE = 1024
+    F_GETLEASE = 1025
+    F_NOTIFY = 1026
+    F_DUPFD_CLOEXEC = 1030
+    F_SETPIPE_SZ = 1031
+    F_GETPIPE_SZ = 1032
+    F_ADD_SEALS = 1033
+    F_GET_SEALS = 1034
+    FD_CLOEXEC = 1
+    F_RDLCK = 0
+    F_WRLCK = 1
+    F_UNLCK = 2
+    F_OWNER_TID = 0
+    F_OWNER_PID = 1
+    F_OWNER_PGRP = 2
+    LOCK_SH = 1
+    LOCK_EX = 2
+    LOCK_NB = 4
+    LOCK_UN = 8
+
+    F_SEAL_SEAL = 0x01
+    F_SEAL_SHRINK = 0x02
+    F_SEAL_GROW = 0x04
+    F_SEAL_WRITE = 0x08
+    F_SEAL_FUTURE_WRITE = 0x10
+    F_SEAL_EXEC = 0x20
+    MFD_CLOEXEC = 0x1
+    MFD_ALLOW_SEALING = 0x2
+    MFD_HUGETLB = 0x4
+    MFD_NOEXEC_SEAL = 0x8
+    MFD_EXEC = 0x10
+
+cpdef enum:
+    # mount(2), umount2(2), statfs(2)
+    MS_RDONLY = 1
+    MS_NOSUID = 2
+    MS_NODEV = 4
+    MS_NOEXEC = 8
+    MS_SYNCHRONOUS = 16
+    MS_REMOUNT = 32
+    MS_MANDLOCK = 64
+    MS_DIRSYNC = 128
+    MS_NOSYMFOLLOW = 256
+    MS_NOATIME = 1024
+    MS_NODIRATIME = 2048
+    MS_BIND = 4096
+    MS_MOVE = 8192
+    MS_REC = 16384
+    MS_SILENT = 32768
+    MS_POSIXACL = 1 << 16
+    MS_UNBINDABLE = 1 << 17
+    MS_PRIVATE = 1 << 18
+    MS_SLAVE = 1 << 19
+    MS_SHARED = 1 << 20
+    MS_RELATIME = 1 << 21
+    MS_I_VERSION = 1 << 23
+    MS_STRICTATIME = 1 << 24
+    MS_LAZYTIME = 1 << 25
+
+    MNT_FORCE = 1
+    MNT_DETACH = 2
+    MNT_EXPIRE = 4
+    UMOUNT_NOFOLLOW = 8
+
+    ST_RDONLY = 0x0001
+    ST_NOSUID = 0x0002
+    ST_NODEV = 0x0004
+    ST_NOEXEC = 0x0008
+    ST_SYNCHRONOUS = 0x0010
+    ST_VALID = 0x0020
+    ST_NOATIME = 0x0400
+    ST_NODIRATIME = 0x0800
+    ST_RELATIME = 0x1000
+
+    TMPFS_MAGIC = 0x01021994
+    PROC_SUPER_MAGIC = 0x9fa0
+    SYSFS_MAGIC = 0x62656572
+    DEVPTS_SUPER_MAGIC = 0x1cd1
+    OVERLAYFS_SUPER_MAGIC = 0x794c7630
+    V9FS_MAGIC = 0x01021997
+    PIPEFS_MAGIC = 0x50495045
+    SOCKFS_MAGIC = 0x534f434b
+    ANON_INODE_FS_MAGIC = 0x09041934
+
+cpdef enum:
+    # statx(2)
+    STATX_TYPE = 0x0001
+    STATX_MODE = 0x0002
+    STATX_NLINK = 0x0004
+    STATX_UID = 0x0008
+    STATX_GID = 0x0010
+    STATX_ATIME = 0x0020
+    STATX_MTIME = 0x0040
+    STATX_CTIME = 0x0080
+    STATX_INO = 0x0100
+    STATX_SIZE = 0x0200
+    STATX_BLOCKS = 0x0400
+    STATX_BASIC_STATS = 0x07ff
+    STATX_BTIME = 0x0800
+    STATX_MNT_ID = 0x1000
+    STATX_ATTR_MOUNT_ROOT = 0x2000
+
+    XATTR_CREATE = 1
+    XATTR_REPLACE = 2
+    XATTR_NAME_MAX = 255
+    XATTR_SIZE_MAX = 65536
+    XATTR_LIST_MAX = 65536
+
+cpdef enum:
+    STATX_RESERVED = 0x80000000
+
+cpdef enum:
+    # ioctl(2) that every file may be asked
+    FIBMAP = 1
+    FIGETBSZ = 2
+    FIONREAD = 0x541b
+    FIONBIO = 0x5421
+    FIONCLEX = 0x5450
+    FIOCLEX = 0x5451
+    FIOASYNC = 0x5452
+    FIOQSIZE = 0x5460
+    FICLONE = 0x40049409
+    FIFREEZE = 0xc0045877
+    FITHAW = 0xc0045878
+    FS_IOC_GETFLAGS = 0x80086601
+    FS_IOC_SETFLAGS = 0x40086602
+
+cpdef enum:
+    # inotify(7)
+    IN_ACCESS = 0x001
+    IN_MODIFY = 0x002
+    IN_ATTRIB = 0x004
+    IN_CLOSE_WRITE = 0x008
+    IN_CLOSE_NOWRITE = 0x010
+    IN_OPEN = 0x020
+    IN_MOVED_FROM = 0x040
+    IN_MOVED_TO = 0x080
+    IN_CREATE = 0x100
+    IN_DELETE = 0x200
+    IN_DELETE_SELF = 0x400
+    IN_MOVE_SELF = 0x800
+    IN_ALL_EVENTS = 0xfff
+    IN_UNMOUNT = 0x2000
+    IN_Q_OVERFLOW = 0x4000
+    IN_IGNORED = 0x8000
+    IN_ONLYDIR = 0x1000000
+    IN_DONT_FOLLOW = 0x2000000
+    IN_EXCL_UNLINK = 0x4000000
+    IN_MASK_CREATE = 0x10000000
+    IN_MASK_ADD = 0x20000000
+    IN_ISDIR = 0x40000000
+
+cpdef enum:
+    IN_ONESHOT = 0x80000000
