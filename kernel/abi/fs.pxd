@@ -131,7 +131,6 @@ cpdef enum:
     EPOLLEXCLUSIVE = 1 << 28
     EPOLLWAKEUP = 1 << 29
     EPOLLONESHOT = 1 << 30
-    EPOLLET = 0x80000000
 
 cpdef enum:
     # fcntl(2), flock(2)
@@ -261,9 +260,6 @@ cpdef enum:
     XATTR_LIST_MAX = 65536
 
 cpdef enum:
-    STATX_RESERVED = 0x80000000
-
-cpdef enum:
     # ioctl(2) that every file may be asked
     FIBMAP = 1
     FIGETBSZ = 2
@@ -274,9 +270,6 @@ cpdef enum:
     FIOASYNC = 0x5452
     FIOQSIZE = 0x5460
     FICLONE = 0x40049409
-    FIFREEZE = 0xc0045877
-    FITHAW = 0xc0045878
-    FS_IOC_GETFLAGS = 0x80086601
     FS_IOC_SETFLAGS = 0x40086602
 
 cpdef enum:
@@ -303,6 +296,3 @@ cpdef enum:
     IN_MASK_CREATE = 0x10000000
     IN_MASK_ADD = 0x20000000
     IN_ISDIR = 0x40000000
-
-cpdef enum:
-    IN_ONESHOT = 0x80000000

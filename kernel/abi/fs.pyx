@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers of files and file systems, for Python code; see fs.pxd."""
+"""Numbers of files and file systems, for Python code; most are in fs.pxd."""
 
-# Cython hands the items of an enum to Python as int: those with bit 31 would be negative.
-globals().update({name: value & 0xffffffff for name, value in list(globals().items()) if isinstance(value, int) and value < -0x1000})
+# Beyond what a C enum holds: Python only.
+EPOLLET = 0x80000000
+IN_ONESHOT = 0x80000000
+STATX_RESERVED = 0x80000000
+FS_IOC_GETFLAGS = 0x80086601
+FIFREEZE = 0xc0045877
+FITHAW = 0xc0045878
