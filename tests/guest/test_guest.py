@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every guest program, first on the host's kernel, which proves the program, then in the sandbox.
+
+A program passes when it exits with 0 and its last line is PASS. The native run is skipped with SKIP_NATIVE=1.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = sorted(str(path.relative_to(HERE).with_suffix("")) for path in HERE.glob("*/*.c"))
+
+
+def assert_passes(done):
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+    assert lines and lines[-1] == "PASS", f"no PASS at the end\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.skipif(os.environ.get("SKIP_NATIVE") == "1", reason="SKIP_NATIVE=1")
+@pytest.mark.skipif(os.geteuid() != 0, reason="guest programs expect to be root")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_native(name, guest, run_native):
+    assert_passes(run_native(guest(name), timeout=40))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_guest(name, guest, run_guest):
+    assert_passes(run_guest(guest(name), timeout=90))
