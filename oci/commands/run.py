@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""run: create, start, and (unless detached) wait for the end."""
+
+import posix
+
+from oci.bundle import bundle_directory, read_config
+from oci.container import Making, begin
+from oci.destroy import destroy
+from oci.pidfile import write_pid_file
+from oci.waiting import Foreground
+
+
+def run(common, options, arguments, log):
+    """The exit status is the program's."""
+    bundle = bundle_directory(options["bundle"])
+    making = Making(common, log, arguments[0], bundle, read_config(bundle))
+    if options["detach"]:
+        making.make(options["console-socket"], keeps_terminal=False)
+        finish_start(making, options["pid-file"], log)
+        return 0
+    return run_in_foreground(making, options["console-socket"], options["pid-file"], log, options["keep"])
+
+
+def finish_start(making, pid_file, log):
+    """Pid file and start; a failure leaves nothing."""
+    try:
+        write_pid_file(pid_file, making.birth.pid)
+        begin(making.container, making.spec, log)
+    except BaseException:
+        making.undo()
+        raise
+
+
+def run_in_foreground(making, console_socket, pid_file, log, keeps_state=False):
+    """Runs the container while we wait and forward signals; removes it afterwards."""
+    foreground = Foreground()
+    making.dies_with_parent = True
+    making.make(console_socket, keeps_terminal=True)
+    finish_start(making, pid_file, log)
+    container = making.container
+    container.unlock()
+    status = foreground.wait_for_child(making.birth.pid, container, making.master)
+    reap(making.birth.gofer_pid)
+    if not keeps_state:
+        container.lock()
+        destroy(container, log.warn)
+    return status
+
+
+def reap(gofer_pid):
+    """The gofer ends by itself when the sentry has."""
+    try:
+        posix.waitpid(gofer_pid, 0)
+    except ChildProcessError:
+        pass

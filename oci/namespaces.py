@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Namespaces of the host that config.json names.
+
+Only the network namespace matters to the kernel inside: it is joined, or made new; the host's own is never used by the sandbox process.
+Pid, ipc, uts, mount and user namespaces are always new ones, whatever the path: what they would share is guest state, which lives in
+the kernel of one sandbox.
+"""
+
+import posix
+
+from oci.errors import RunscError
+
+CLONE_NEWPID = 0x20000000
+
+
+def open_network(spec):
+    """A descriptor of the network namespace to join, or -1 for a new one."""
+    path = spec.namespace_path("network")
+    if not path:
+        return -1
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError as error:
+        raise RunscError(f"network namespace {path}: {error.strerror.lower()}") from None
+    if is_same_file(posix.fstat(fd), posix.stat("/proc/self/ns/net")):
+        posix.close(fd)
+        return -1
+    return fd
+
+
+def is_same_file(a, b):
+    """Namespaces are told apart by inode, never by what /proc/sys shows."""
+    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+
+
+def fork_into_new_pid_namespace(host):
+    """fork(), whose child is pid 1 of its own pid namespace; later children of ours are not in it."""
+    own = posix.open("/proc/self/ns/pid", posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        result = host.host_unshare(CLONE_NEWPID)
+        if result < 0:
+            raise RunscError(f"can't make a pid namespace: {posix.strerror(-result).lower()}")
+        pid = posix.fork()
+        if pid != 0:
+            host.host_setns(own, CLONE_NEWPID)
+        return pid
+    finally:
+        posix.close(own)
