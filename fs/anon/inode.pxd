@@ -9,8 +9,8 @@ cdef class AnonFileSystem(FileSystem):
 
 
 cdef class AnonInode(Inode):
-    cdef public str label                # what /proc/[pid]/fd shows: pipe:[17], anon_inode:[eventfd]
+    cdef public object path              # what /proc/[pid]/fd shows: pipe:[17], anon_inode:[eventfd]
 
 
-cpdef AnonInode anon_inode(str kind)
+cpdef AnonInode anon_inode(bytes kind)
 cpdef AnonInode pipe_inode(object creds, long long now_ns)

@@ -4,7 +4,8 @@
 Each kind of anon_inode file has one inode for all its files, as in Linux; each pipe has its own. Their file systems are mounted nowhere.
 """
 
-from kernel.abi.fs cimport S_IFIFO
+from fs.vfs.path cimport anonymous_path
+from kernel.abi.fs cimport S_IFIFO, S_IFMT
 
 cdef enum:
     ANON_INODE_MAGIC = 0x09041934
@@ -20,13 +21,13 @@ cdef class AnonFileSystem(FileSystem):
 
 
 cdef class AnonInode(Inode):
-    """An inode with a label instead of a path."""
+    """An inode with a label instead of a place: `path`, for its files."""
 
     cpdef setattr(self, dict changes):
         """fchmod and fchown work on what only descriptors lead to, too."""
         for key, value in changes.items():
             if key == "mode":
-                self.mode = self.mode & 0o170000 | value
+                self.mode = self.mode & S_IFMT | value
             elif key != "size":
                 setattr(self, key, value)
 
@@ -36,19 +37,19 @@ cdef AnonFileSystem pipes = AnonFileSystem("pipefs")
 cdef dict inodes = {}
 
 
-cpdef AnonInode anon_inode(str kind):
+cpdef AnonInode anon_inode(bytes kind):
     """The inode of all files of a kind: "[eventfd]" and the like; mode 0600 without a type."""
     inode = inodes.get(kind)
     if inode is None:
         inode = inodes[kind] = new_inode(anonymous, 0o600)
-        inode.label = f"anon_inode:{kind}"
+        inode.path = anonymous_path(inode, b"anon_inode:" + kind)
     return inode
 
 
 cpdef AnonInode pipe_inode(object creds, long long now_ns):
     """A new pipe's inode."""
     cdef AnonInode inode = new_inode(pipes, S_IFIFO | 0o600)
-    inode.label = f"pipe:[{inode.ino}]"
+    inode.path = anonymous_path(inode, b"pipe:[%d]" % inode.ino)
     inode.uid, inode.gid = creds.fsuid, creds.fsgid
     inode.atime_ns = inode.mtime_ns = inode.ctime_ns = inode.btime_ns = now_ns
     return inode

@@ -31,15 +31,18 @@ def make_pipe(task, address, flags):
     status = flags & (O_NONBLOCK | O_DIRECT)
     reader = PipeFile(inode, pipe, O_RDONLY | flags & O_NONBLOCK)
     writer = PipeFile(inode, pipe, O_WRONLY | status)
+    reader.path = writer.path = inode.path
     cloexec = bool(flags & O_CLOEXEC)
-    first = task.files.install(reader, cloexec)
     try:
-        second = task.files.install(writer, cloexec)
-        try:
-            task.copy_out(address, struct.pack("<ii", first, second))
-        except Errno:
-            task.files.close(second)
-            raise
+        first = task.files.install(reader, cloexec)
     except Errno:
-        task.files.close(first)
+        writer.put()
+        raise
+    opened = [first]
+    try:
+        opened.append(task.files.install(writer, cloexec))
+        task.copy_out(address, struct.pack("<ii", *opened))
+    except Errno:
+        for fd in opened:
+            task.files.close(fd)
         raise

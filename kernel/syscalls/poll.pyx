@@ -11,8 +11,9 @@ from kernel.abi.poll cimport (
     POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM,
 )
 from kernel.abi.task cimport RLIMIT_NOFILE
+from fs.vfs.fdtable cimport FdTable
 from fs.vfs.file cimport File
-from kernel.syscalls.sigmask cimport end_temporary_mask, set_temporary_mask
+from kernel.syscalls.sigmask cimport set_temporary_mask
 from kernel.syscalls.table cimport define
 from kernel.task.task cimport Task
 
@@ -70,12 +71,7 @@ cdef long sys_ppoll(Task task, const unsigned long *args) except? -1:
         start(task, call, timeout, args[2], TIMESPEC)
         set_temporary_mask(task, args[3], args[4])
         task.progress = call
-    try:
-        result = attempt_poll(task, call, args[0])
-    except Errno:
-        end_temporary_mask(task)
-        raise
-    return finish(task, call, result)
+    return finish(task, call, attempt_poll(task, call, args[0]))
 
 
 cdef long sys_select(Task task, const unsigned long *args) except? -1:
@@ -102,12 +98,7 @@ cdef long sys_pselect6(Task task, const unsigned long *args) except? -1:
         start(task, call, timeout, args[4], TIMESPEC)
         set_temporary_mask(task, mask[0], mask[1])
         task.progress = call
-    try:
-        result = attempt_select(task, call)
-    except Errno:
-        end_temporary_mask(task)
-        raise
-    return finish(task, call, result)
+    return finish(task, call, attempt_select(task, call))
 
 
 define(7, "poll(fds: Ptr, nfds: UInt, timeout: Int)", sys_poll)
@@ -222,12 +213,8 @@ cdef long wait(Task task, Poll call) except? -1:
 
 
 cdef File file_or_none(Task task, int fd):
-    cdef File file
-    try:
-        file = task.files.get(fd)
-    except Errno:
-        return None
-    return None if file.flags & O_PATH else file
+    cdef File file = (<FdTable> task.files).find(fd)
+    return None if file is None or file.flags & O_PATH else file
 
 
 cdef tuple copy_in_timeout(Task task, unsigned long address, int kind):
@@ -262,9 +249,8 @@ cdef int set_deadline(Task task, Poll call, long long seconds, long long ns, bin
 
 
 cdef long finish(Task task, Poll call, long result) except? -1:
-    """After an attempt: unless it waits, put the signal mask back and write the remaining time."""
+    """After an attempt: unless it waits, write the remaining time."""
     if result >= 0:
-        end_temporary_mask(task)
         write_remaining(task, call)
     return result
 

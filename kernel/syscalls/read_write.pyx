@@ -11,10 +11,13 @@ from kernel.abi.fs cimport (
     O_ACCMODE, O_APPEND, O_DSYNC, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_WRONLY, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK,
 )
 from kernel.abi.poll cimport POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
-from kernel.abi.signal cimport SIGPIPE, SIGXFSZ
+from kernel.abi.signal cimport SI_USER, SIGPIPE, SIGXFSZ
 from kernel.abi.task cimport CAP_FSETID, RLIMIT_FSIZE
 from kernel.mm.userbuffer cimport GuestBuffer
+from fs.vfs.fdtable cimport FdTable
 from fs.vfs.file cimport File
+from kernel.signal.pending cimport kill_info
+from kernel.signal.send cimport send_to_task
 from kernel.syscalls.table cimport define
 from kernel.task.task cimport Task
 
@@ -130,7 +133,7 @@ cdef long sys_pwritev2(Task task, const unsigned long *args) except? -1:
 
 cdef long sys_lseek(Task task, const unsigned long *args) except? -1:
     """lseek(2)."""
-    cdef File file = task.files.get(<int> args[0])
+    cdef File file = (<FdTable> task.files).get(<int> args[0])
     cdef unsigned int whence = <unsigned int> args[2]
     if file.flags & O_PATH:
         return -EBADF
@@ -242,16 +245,16 @@ def count_so_far(Task task):
 
 cdef File readable(Task task, unsigned long fd):
     """The file behind fd if it is open for reading; EBADF."""
-    cdef File file = task.files.get(<int> fd)
-    if file.flags & O_PATH or (file.flags & O_ACCMODE) == O_WRONLY:
+    cdef File file = (<FdTable> task.files).find(<int> fd)
+    if file is None or file.flags & O_PATH or (file.flags & O_ACCMODE) == O_WRONLY:
         raise Errno(EBADF)
     return file
 
 
 cdef File writable(Task task, unsigned long fd):
     """The file behind fd if it is open for writing; EBADF."""
-    cdef File file = task.files.get(<int> fd)
-    if file.flags & O_PATH or (file.flags & O_ACCMODE) == O_RDONLY:
+    cdef File file = (<FdTable> task.files).find(<int> fd)
+    if file is None or file.flags & O_PATH or (file.flags & O_ACCMODE) == O_RDONLY:
         raise Errno(EBADF)
     return file
 
@@ -361,6 +364,5 @@ cdef unsigned int flags_for_call(unsigned int flags, int rwf):
 
 cdef int signal_self(Task task, int signo) except -1:
     """A signal to the calling thread for what it has just done."""
-    from kernel.signal.send import send_to_task
-    send_to_task(task, signo)
+    send_to_task(task, kill_info(signo, SI_USER, task.group.pid, task.creds.uid))
     return 0

@@ -4,4 +4,3 @@
 from kernel.task.task cimport Task
 
 cdef int set_temporary_mask(Task task, unsigned long address, unsigned long size) except -1
-cdef int end_temporary_mask(Task task) except -1

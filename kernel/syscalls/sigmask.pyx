@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The temporary signal mask of ppoll(2), pselect(2) and epoll_pwait(2).
 
-If the call ends by itself the old mask is back before any signal is looked at. If a handler runs, delivery saves the old mask in
-the frame (Task.restore_blocked), so it holds again when the handler returns.
+If the call ends by itself the kernel puts the old mask back before it looks at signals (Task.restore_blocked). If a handler runs,
+its frame keeps the old mask, so it holds again when the handler returns.
 """
 
 from kernel.abi.errno cimport EINVAL, Errno
@@ -25,12 +25,4 @@ cdef int set_temporary_mask(Task task, unsigned long address, unsigned long size
     task.saved_blocked = task.blocked
     task.restore_blocked = True
     task.blocked = mask & ~NEVER_BLOCKED
-    return 0
-
-
-cdef int end_temporary_mask(Task task) except -1:
-    """The call ended by itself: the mask is as it was before."""
-    if task.restore_blocked:
-        task.restore_blocked = False
-        task.blocked = task.saved_blocked
     return 0
