@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# A tree that the gofer serves.
+
+from fs.gofer.connection cimport Connection, HostHandle
+from fs.vfs.inode cimport FileSystem, Inode
+from gofer.wire cimport Attr, Layout
+
+
+cdef class GoferFileSystem(FileSystem):
+    cdef Connection connection
+    cdef readonly bint exclusive         # nobody else changes the tree: attributes are believed
+    cdef dict inodes                     # (host st_dev, st_ino) -> InodeRef, while the inode lives
+    cdef dict idle                       # HostHandle -> None: opened, not in use, oldest first
+    cdef GoferInode adopt(self, unsigned int fid, tuple reply)
+    cdef tuple call(self, Layout request, tuple values)
+    cdef GoferInode call_for_inode(self, Layout request, unsigned int fid, tuple values)
+    cdef void keep_idle(self, HostHandle handle)
+
+
+cdef class GoferInode(Inode):
+    cdef object __weakref__
+    cdef unsigned int fid
+    cdef HostHandle reading              # O_RDONLY; None
+    cdef HostHandle writing              # O_WRONLY; only where O_RDWR is refused
+    cdef HostHandle both                 # O_RDWR
+    cdef bint stale                      # attributes changed behind our copy
+    cdef long long fresh_ns              # when the gofer told the attributes last (shared trees)
+    cdef bytes target                    # of a symbolic link, once read
+    cdef list xattr_names                # of an exclusive tree, once listed
+    cdef void fill(self, const Attr *attr)
+    cdef int host_fd(self)
+    cdef int fill_from_host(self, int fd) except -1
+    cdef HostHandle handle_for(self, unsigned int flags)
+    cdef HostHandle ask_handle(self, unsigned int access)
+    cdef void drop_handles(self)
+    cdef GoferInode make(self, bytes name, unsigned int mode, unsigned long rdev, object creds, bytes target)
+    cdef void lost_name(self)
+    cdef list attribute_names(self)

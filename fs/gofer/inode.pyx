@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inodes of a tree that the gofer serves, written through.
+
+Rules: an inode is a fid, and one host object is one inode while it lives (hard links). An exclusive tree's attributes
+are believed until we change them ourselves; a shared tree's are asked for again, after a moment. While a donated descriptor
+is at hand the host is asked directly. Descriptors are shared by the files of an inode, one for each access mode,
+and kept for a while after the last close: on an exclusive tree only.
+"""
+
+import resource
+
+from _weakref import ref as weak_reference
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from fs.gofer.connection cimport Connection, HostHandle
+from fs.gofer.file cimport GoferFile
+from fs.vfs.file cimport File
+from fs.vfs.inode cimport FileSystem, Inode
+from gofer cimport libc
+from gofer.wire cimport Attr, Cursor, DirEntry, Layout, layout_of, take
+from kernel.abi.errno cimport EACCES, EINVAL, EIO, ENODATA, ENOTDIR, ENXIO, EPERM, EROFS, Errno
+from kernel.abi.fs cimport (
+    AT_REMOVEDIR, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY, RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID,
+)
+
+from gofer.messages import NOFID, NOOPEN
+from gofer.wire import WireError, number_of
+
+cdef enum:
+    SET_MODE = 0x1
+    SET_UID = 0x2
+    SET_GID = 0x4
+    SET_SIZE = 0x8
+    SET_ATIME = 0x90                     # with ..._TO: the time given
+    SET_MTIME = 0x120
+    SHARED_FRESH_NS = 1000000            # a walk's attributes serve the call that walked
+    MAX_IDLE = 1024
+    MAX_ENTRIES = 4000000
+
+cdef Layout T_ATTACH = layout_of(number_of("Tattach"))
+cdef Layout T_WALKATTR = layout_of(number_of("Twalkattr"))
+cdef Layout T_MAKE = layout_of(number_of("Tmake"))
+cdef Layout T_DONATE = layout_of(number_of("Tdonate"))
+cdef Layout T_LINK = layout_of(number_of("Tlink"))
+cdef Layout T_UNLINKAT = layout_of(number_of("Tunlinkat"))
+cdef Layout T_RENAME2 = layout_of(number_of("Trename2"))
+cdef Layout T_READLINK = layout_of(number_of("Treadlink"))
+cdef Layout T_READDIR = layout_of(number_of("Treaddir"))
+cdef Layout T_GETATTR = layout_of(number_of("Tgetattr"))
+cdef Layout T_SETATTR = layout_of(number_of("Tsetattr"))
+cdef Layout T_STATFS = layout_of(number_of("Tstatfs"))
+cdef Layout T_SYNCFS = layout_of(number_of("Tsyncfs"))
+cdef Layout T_GETXATTR = layout_of(number_of("Tgetxattr"))
+cdef Layout T_SETXATTR = layout_of(number_of("Tsetxattr"))
+cdef Layout T_REMOVEXATTR = layout_of(number_of("Tremovexattr"))
+
+
+class InodeRef(weak_reference):
+    """Knows what to give back when its inode is gone."""
+
+    __slots__ = ("fs", "key", "fid")
+
+
+def forget_inode(ref):
+    """An inode died: the gofer may forget its fid."""
+    cdef GoferFileSystem fs = ref.fs
+    if fs.inodes.get(ref.key) is ref:
+        del fs.inodes[ref.key]
+    fs.connection.forget(ref.fid)
+
+
+cdef class GoferFileSystem(FileSystem):
+    """An attached tree; `aname` is its number at the gofer."""
+
+    def __init__(self, Connection connection, bytes aname, *, exclusive, read_only=False, source="none"):
+        FileSystem.__init__(self, "9p", source, read_only)
+        self.connection = connection
+        self.exclusive = exclusive
+        self.cache_dentries = exclusive
+        self.inodes = {}
+        self.idle = {}
+        fid = connection.new_fid()
+        self.call(T_ATTACH, (fid, NOFID, b"", aname, NOFID))
+        root_fid = connection.new_fid()
+        self.root = self.adopt(root_fid, self.call(T_WALKATTR, (fid, root_fid, b"", NOOPEN)))
+        connection.forget(fid)
+
+    cdef tuple call(self, Layout request, tuple values):
+        return self.connection.call(request, values)
+
+    cdef GoferInode call_for_inode(self, Layout request, unsigned int fid, tuple values):
+        """A call whose reply is attributes, for the object that `fid` now stands for."""
+        try:
+            reply = self.connection.call(request, values)
+        except Errno:
+            self.connection.free_fids.append(fid)
+            raise
+        return self.adopt(fid, reply)
+
+    cdef GoferInode adopt(self, unsigned int fid, tuple reply):
+        """The inode of a new fid: one that we know already, or a new one."""
+        cdef const Attr *attr = <const Attr *> PyBytes_AS_STRING(<bytes> reply[0])
+        cdef GoferInode inode
+        cdef tuple key    # left to inference, its type never settles and Cython does not end
+        key = (reply[1], attr.qid_path)
+        ref = self.inodes.get(key)
+        inode = ref() if ref is not None else None
+        if inode is not None:
+            self.connection.forget(fid)
+        else:
+            inode = GoferInode(self, attr.qid_path, attr.mode)
+            inode.fid = fid
+            ref = InodeRef(inode, forget_inode)
+            ref.fs = self
+            ref.key = key
+            ref.fid = fid
+            self.inodes[key] = ref
+        inode.fill(attr)
+        return inode
+
+    cdef void keep_idle(self, HostHandle handle):
+        """Nobody uses the descriptor now: close it after a while."""
+        limit = min(<int> MAX_IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+        self.idle[handle] = None
+        if len(self.idle) > limit:
+            oldest = next(iter(self.idle))
+            del self.idle[oldest]
+            (<HostHandle> oldest).close()
+
+    cpdef dict statfs(self):
+        names = ("type", "bsize", "blocks", "bfree", "bavail", "files", "ffree", "fsid", "namelen")
+        fields = dict(zip(names, self.call(T_STATFS, ((<GoferInode> self.root).fid,))))
+        fields["frsize"] = fields["bsize"]
+        return fields
+
+    cpdef sync(self):
+        self.call(T_SYNCFS, ((<GoferInode> self.root).fid,))
+
+
+cdef class GoferInode(Inode):
+    """An object on the host."""
+
+    cpdef Inode lookup(self, bytes name):
+        fid = (<GoferFileSystem> self.fs).connection.new_fid()
+        return (<GoferFileSystem> self.fs).call_for_inode(T_WALKATTR, fid, (self.fid, fid, name, NOOPEN))
+
+    cpdef Inode create(self, bytes name, unsigned int mode, object creds):
+        return self.make(name, mode & 0o7777 | S_IFREG, 0, creds, b"")
+
+    cpdef Inode tmpfile(self, unsigned int mode, object creds):
+        inode = self.make(b"", mode & 0o7777 | S_IFREG, 0, creds, b"")
+        inode.nlink = 0
+        return inode
+
+    cpdef Inode mkdir(self, bytes name, unsigned int mode, object creds):
+        self.nlink += 1
+        return self.make(name, mode & 0o7777 | self.mode & S_ISGID | S_IFDIR, 0, creds, b"")
+
+    cpdef Inode mknod(self, bytes name, unsigned int mode, unsigned long rdev, object creds):
+        return self.make(name, mode, rdev, creds, b"")
+
+    cpdef Inode symlink(self, bytes name, bytes target, object creds):
+        inode = self.make(name, 0o777 | S_IFLNK, 0, creds, target)
+        inode.target = target
+        return inode
+
+    cdef GoferInode make(self, bytes name, unsigned int mode, unsigned long rdev, object creds, bytes target):
+        """A new object; a regular file's descriptor is kept for the open that follows."""
+        cdef GoferFileSystem fs = self.fs
+        cdef GoferInode inode
+        gid = self.gid if self.mode & S_ISGID else creds.fsgid
+        fid = fs.connection.new_fid()
+        inode = fs.call_for_inode(T_MAKE, fid, (self.fid, fid, name, mode, rdev, creds.fsuid, gid, target, O_RDWR))
+        self.stale = True
+        inode.both = fs.connection.take_donation()
+        if inode.both is not None:
+            fs.keep_idle(inode.both)
+        inode.xattr_names = [] if fs.exclusive and mode & S_IFMT == S_IFLNK else None
+        return inode
+
+    cpdef link(self, bytes name, Inode inode):
+        (<GoferFileSystem> self.fs).call(T_LINK, (self.fid, (<GoferInode?> inode).fid, name))
+        inode.nlink += 1
+        self.stale = (<GoferInode> inode).stale = True
+
+    cpdef unlink(self, bytes name, Inode inode):
+        (<GoferFileSystem> self.fs).call(T_UNLINKAT, (self.fid, name, 0))
+        self.stale = True
+        (<GoferInode?> inode).lost_name()
+
+    cpdef rmdir(self, bytes name, Inode inode):
+        (<GoferFileSystem> self.fs).call(T_UNLINKAT, (self.fid, name, AT_REMOVEDIR))
+        self.stale = True
+        self.nlink -= self.nlink > 2
+        inode.nlink = 0
+        (<GoferInode?> inode).stale = True
+
+    cpdef rename(self, bytes name, Inode inode, Inode new_parent, bytes new_name, Inode replaced, unsigned int flags):
+        cdef GoferInode parent = <GoferInode?> new_parent
+        (<GoferFileSystem> self.fs).call(T_RENAME2, (self.fid, name, parent.fid, new_name, flags))
+        self.stale = parent.stale = (<GoferInode?> inode).stale = True
+        if replaced is not None and replaced is not inode and not flags & RENAME_EXCHANGE:
+            (<GoferInode?> replaced).lost_name()
+
+    cdef void lost_name(self):
+        """A name was removed. Without any name left, the idle descriptors must not keep the space."""
+        self.stale = True
+        if self.mode & S_IFMT == S_IFDIR:
+            self.nlink = 0
+        elif self.nlink > 0:
+            self.nlink -= 1
+        if self.nlink == 0:
+            self.drop_handles()
+
+    cpdef bytes readlink(self, object task):
+        if self.target is None:
+            if self.mode & S_IFMT != S_IFLNK:
+                raise Errno(EINVAL)
+            self.target = (<GoferFileSystem> self.fs).call(T_READLINK, (self.fid,))[0]
+        return self.target
+
+    cpdef File open(self, object task, unsigned int flags):
+        cdef unsigned int kind = self.mode & S_IFMT
+        if kind == S_IFREG:
+            file = GoferFile(self, self.handle_for(flags & O_ACCMODE))
+        elif kind == S_IFDIR:
+            file = File()
+        else:
+            raise Errno(ENXIO)
+        file.inode = self
+        file.flags = flags
+        return file
+
+    cdef HostHandle handle_for(self, unsigned int flags):
+        """A descriptor with exactly these rights (for O_WRONLY, also reading)."""
+        cdef HostHandle handle = self.reading if flags == O_RDONLY else self.both
+        if flags == O_WRONLY and (handle is None or handle.fd < 0):
+            handle = self.writing
+        if handle is None or handle.fd < 0:
+            try:
+                handle = self.ask_handle(O_RDONLY if flags == O_RDONLY else O_RDWR)
+            except Errno as error:
+                if flags != O_WRONLY or (<Errno> error).number not in (EACCES, EPERM):
+                    raise
+                handle = self.ask_handle(O_WRONLY)
+        if handle.users == 0:
+            (<GoferFileSystem> self.fs).idle.pop(handle, None)
+        return handle
+
+    cdef HostHandle ask_handle(self, unsigned int access):
+        cdef Connection connection = (<GoferFileSystem> self.fs).connection
+        connection.call(T_DONATE, (self.fid, access))
+        handle = connection.take_donation()
+        if handle is None:
+            raise Errno(EIO)
+        if access == O_RDONLY:
+            self.reading = handle
+        elif access == O_WRONLY:
+            self.writing = handle
+        else:
+            self.both = handle
+        return handle
+
+    cdef void drop_handles(self):
+        """Close the descriptors that no file uses."""
+        cdef HostHandle handle
+        for handle in (self.reading, self.writing, self.both):
+            if handle is not None and handle.users == 0:
+                (<GoferFileSystem> self.fs).idle.pop(handle, None)
+                handle.close()
+
+    cpdef list readdir(self):
+        cdef Cursor cursor
+        cdef const DirEntry *entry
+        cdef const unsigned char *text
+        cdef unsigned long offset = 0
+        cdef list entries = []
+        while len(entries) < MAX_ENTRIES:
+            data = (<GoferFileSystem> self.fs).call(T_READDIR, (self.fid, offset, 0xffffffff))[0]
+            if not data:
+                break
+            cursor.at = <const unsigned char *> PyBytes_AS_STRING(data)
+            cursor.end = cursor.at + PyBytes_GET_SIZE(data)
+            try:
+                while cursor.at != cursor.end:
+                    entry = <const DirEntry *> take(&cursor, sizeof(DirEntry))
+                    text = take(&cursor, entry.name_length)
+                    offset = entry.offset
+                    name = text[:entry.name_length]
+                    if name != b"." and name != b"..":
+                        entries.append((name, entry.qid_path, <unsigned int> entry.type << 12))
+            except WireError:
+                raise Errno(EIO)
+        return entries
+
+    cpdef refresh(self):
+        """From the host if a descriptor is at hand, otherwise from the gofer if it may know better."""
+        cdef int fd = self.host_fd()
+        if fd >= 0:
+            self.fill_from_host(fd)
+        elif self.stale or (not (<GoferFileSystem> self.fs).exclusive and now_ns() - self.fresh_ns > SHARED_FRESH_NS):
+            raw = (<GoferFileSystem> self.fs).call(T_GETATTR, (self.fid, 0xfff))[0]
+            self.fill(<const Attr *> PyBytes_AS_STRING(<bytes> raw))
+
+    cdef int host_fd(self):
+        """A donated descriptor that is open; -1."""
+        if self.both is not None and self.both.fd >= 0:
+            return self.both.fd
+        if self.reading is not None and self.reading.fd >= 0:
+            return self.reading.fd
+        return self.writing.fd if self.writing is not None else -1
+
+    cdef void fill(self, const Attr *attr):
+        """Take over what the gofer told."""
+        self.mode = attr.mode & ~S_IFMT | self.mode & S_IFMT
+        self.nlink = attr.nlink
+        self.uid = attr.uid
+        self.gid = attr.gid
+        self.rdev = attr.rdev
+        self.size = attr.size & 0x7fffffffffffffff
+        self.blocks = attr.blocks
+        self.blksize = attr.blksize
+        self.atime_ns = attr.atime_sec * 1000000000 + attr.atime_nsec
+        self.mtime_ns = attr.mtime_sec * 1000000000 + attr.mtime_nsec
+        self.ctime_ns = attr.ctime_sec * 1000000000 + attr.ctime_nsec
+        self.btime_ns = attr.btime_sec * 1000000000 + attr.btime_nsec
+        self.fresh_ns = now_ns()
+        self.stale = False
+
+    cdef int fill_from_host(self, int fd) except -1:
+        """Take over what fstat(2) of a donated descriptor tells."""
+        cdef libc.stat s
+        if libc.fstat(fd, &s) < 0:
+            raise Errno(libc.errno)
+        self.mode = s.st_mode & ~S_IFMT | self.mode & S_IFMT
+        self.nlink = s.st_nlink
+        self.uid = s.st_uid
+        self.gid = s.st_gid
+        self.size = s.st_size
+        self.blocks = s.st_blocks
+        self.atime_ns = s.st_atim.tv_sec * 1000000000 + s.st_atim.tv_nsec
+        self.mtime_ns = s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec
+        self.ctime_ns = s.st_ctim.tv_sec * 1000000000 + s.st_ctim.tv_nsec
+        self.stale = False
+        return 0
+
+    cpdef setattr(self, dict changes):
+        cdef unsigned int valid = 0
+        atime, mtime = changes.get("atime_ns", 0), changes.get("mtime_ns", 0)
+        for key, bit in (("mode", SET_MODE), ("uid", SET_UID), ("gid", SET_GID), ("size", SET_SIZE),
+                         ("atime_ns", SET_ATIME), ("mtime_ns", SET_MTIME)):
+            if key in changes:
+                valid |= bit
+        if not valid:
+            return
+        if valid == SET_SIZE and self.both is not None and self.both.fd >= 0:
+            if libc.ftruncate(self.both.fd, changes["size"]) < 0:
+                raise Errno(libc.errno)
+        else:
+            seconds = 0xffffffffffffffff
+            (<GoferFileSystem> self.fs).call(T_SETATTR, (
+                self.fid, valid, changes.get("mode", 0) & 0o7777, changes.get("uid", 0), changes.get("gid", 0),
+                changes.get("size", 0), atime // 1000000000 & seconds, atime % 1000000000,
+                mtime // 1000000000 & seconds, mtime % 1000000000))
+        self.stale = True
+        self.refresh()
+
+    cpdef bytes getxattr(self, bytes name):
+        if (<GoferFileSystem> self.fs).exclusive and name not in self.attribute_names() and not name.startswith(b"trusted."):
+            raise Errno(ENODATA)
+        return (<GoferFileSystem> self.fs).call(T_GETXATTR, (self.fid, name))[0]
+
+    cpdef setxattr(self, bytes name, bytes value, int flags):
+        self.xattr_names = None
+        self.stale = True
+        (<GoferFileSystem> self.fs).call(T_SETXATTR, (self.fid, name, value, flags & 3))
+
+    cpdef removexattr(self, bytes name):
+        self.xattr_names = None
+        self.stale = True
+        (<GoferFileSystem> self.fs).call(T_REMOVEXATTR, (self.fid, name))
+
+    cpdef list listxattr(self):
+        return list(self.attribute_names())
+
+    cdef list attribute_names(self):
+        if self.xattr_names is not None:
+            return self.xattr_names
+        names = (<GoferFileSystem> self.fs).call(T_GETXATTR, (self.fid, b""))[0].split(b"\0")[:-1]
+        if (<GoferFileSystem> self.fs).exclusive:
+            self.xattr_names = names
+        return names
+
+
+cdef long long now_ns() noexcept:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec * 1000000000 + now.tv_nsec

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# Handlers of plain 9P2000.L.
+
+from gofer.fid cimport Fid
+from gofer.session cimport Session
+
+
+cdef class Server(Session):
+    cdef Fid opened(self, unsigned int number)
+    cdef tuple made(self, Fid directory, bytes name, unsigned int mode, unsigned long rdev, unsigned int gid, bytes target)
