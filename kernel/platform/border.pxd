@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# The sentry's side of the contexts of one address space.
+
+from kernel.platform.platform cimport HostCall
+from kernel.platform.x86_64.abi cimport context, machine, report
+
+
+cdef struct Birth:                       # what the zygote found out, before any guest existed
+    unsigned long vdso
+    unsigned long xfeatures
+    unsigned long xstate_size            # bytes of the vector state in a signal frame
+    unsigned int mxcsr_mask
+
+
+cdef class ContextArea:
+    cdef char *memory
+    cdef readonly int memfd              # -1 once the stub has mapped it
+    cdef context *at(self, int slot) noexcept nogil
+    cdef void forget_memfd(self) noexcept
+    cdef void clear(self, int slot) noexcept nogil
+    # from the guest: each copies once
+    cdef void take(self, int slot, machine *state, report *said) noexcept nogil
+    cdef void take_report(self, int slot, report *said) noexcept nogil
+    cdef void take_results(self, int slot, HostCall *calls, int count) noexcept nogil
+    cdef bint newborn_is_ready(self, int slot) noexcept nogil
+    # to the guest; publish() makes an order valid
+    cdef void put_machine(self, int slot, const machine *state) noexcept nogil
+    cdef void put_order(self, int slot, unsigned int order, bint then_resume) noexcept nogil
+    cdef void put_host_calls(self, int slot, const HostCall *calls, int count) noexcept nogil
+    cdef void put_birth(self, int slot, unsigned long nonce, int child_slot) noexcept nogil
+    cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil
+    cdef void set_interrupted(self, int slot) noexcept nogil
+    cdef void publish(self, int slot, unsigned int seq) noexcept nogil
+    # vector state: address is the guest's claim and may be anything
+    cdef bint read_xsave(self, int slot, unsigned long address, void *into, size_t size) noexcept nogil
+    cdef bint write_xsave(self, int slot, unsigned long address, const void *data, size_t size) noexcept nogil
+    cdef unsigned long own_xsave(self, int slot) noexcept nogil
+    # the zygote's bootstrap
+    cdef unsigned long prepare_zygote(self, unsigned long nonce, const unsigned char *program, size_t size, unsigned int flags) noexcept
+    cdef int wait_listener(self, int milliseconds) noexcept nogil
+    cdef void take_birth(self, Birth *into) noexcept nogil

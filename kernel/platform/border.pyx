@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The border: the only file that touches memory which a guest can write behind our back.
+
+One sealed memfd per address space holds the contexts of its threads. The rule: what the guest says is copied once into sentry
+memory; what is read here is never read again for a decision, and no pointer into a context leaves this file. Nothing is believed:
+addresses are checked against the slot, counts are clamped by the caller's own numbers. Orders and registers are only ever written.
+"""
+
+from libc.string cimport memcpy, memset
+from posix.mman cimport MAP_FAILED, MAP_NORESERVE, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
+from posix.time cimport timespec
+from posix.unistd cimport close, ftruncate
+
+from kernel.platform.x86_64.abi cimport (
+    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NSLOT, SLOT, SLOT_XSAVE, context, machine, report,
+)
+
+cdef extern from *:
+    """
+    #include <fcntl.h>
+    #include <sys/mman.h>
+    #include <sys/syscall.h>
+    #include <unistd.h>
+    #include <time.h>
+    static inline void publish_u32(volatile uint32_t *where, uint32_t value) { __atomic_store_n(where, value, __ATOMIC_RELEASE); }
+    static inline void full_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+    static inline int seal(int fd) { return fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL); }
+    """
+    int memfd_create(const char *name, unsigned int flags) nogil
+    enum:
+        MFD_CLOEXEC
+        MFD_ALLOW_SEALING
+        SYS_futex
+    int seal(int fd) nogil
+    void publish_u32(unsigned int *where, unsigned int value) nogil
+    void full_fence() nogil
+    long syscall(long number, ...) nogil
+
+cdef enum:
+    BOOT_PROGRAM = 64                    # the filter lies behind its struct sock_fprog
+    SYS_seccomp = 317
+    SECCOMP_SET_MODE_FILTER = 1
+
+
+cdef class ContextArea:
+    """The contexts of one address space, as the sentry maps them."""
+
+    def __cinit__(self):
+        self.memfd = memfd_create("contexts", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+        if self.memfd < 0:
+            raise OSError("memfd_create")
+        if ftruncate(self.memfd, CTX_SIZE) or seal(self.memfd):
+            raise OSError("contexts")
+        cdef void *where = mmap(NULL, CTX_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, self.memfd, 0)
+        if where == MAP_FAILED:
+            raise OSError("mmap of contexts")
+        self.memory = <char *> where
+
+    def __dealloc__(self):
+        if self.memory != NULL:
+            munmap(self.memory, CTX_SIZE)
+        self.forget_memfd()
+
+    cdef context *at(self, int slot) noexcept nogil:
+        """Callers pass slots that the sentry itself chose."""
+        return <context *> (self.memory + <size_t> (slot & (NSLOT - 1)) * SLOT)
+
+    cdef void forget_memfd(self) noexcept:
+        if self.memfd >= 0:
+            close(self.memfd)
+        self.memfd = -1
+
+    cdef void clear(self, int slot) noexcept nogil:
+        memset(self.at(slot), 0, sizeof(context))
+
+    cdef void take(self, int slot, machine *state, report *said) noexcept nogil:
+        cdef context *c = self.at(slot)
+        memcpy(state, &c.machine, sizeof(machine))
+        memcpy(said, &c.report, sizeof(report))
+
+    cdef void take_report(self, int slot, report *said) noexcept nogil:
+        memcpy(said, &self.at(slot).report, sizeof(report))
+
+    cdef void take_results(self, int slot, HostCall *calls, int count) noexcept nogil:
+        """Results only: numbers and arguments stay the sentry's own."""
+        cdef context *c = self.at(slot)
+        cdef int i
+        for i in range(min(count, <int> MAX_HOST_CALLS)):
+            calls[i].result = c.host[i].result
+
+    cdef bint newborn_is_ready(self, int slot) noexcept nogil:
+        full_fence()
+        return self.at(slot).ready != 0
+
+    cdef void put_machine(self, int slot, const machine *state) noexcept nogil:
+        memcpy(&self.at(slot).machine, state, sizeof(machine))
+
+    cdef void put_order(self, int slot, unsigned int order, bint then_resume) noexcept nogil:
+        cdef context *c = self.at(slot)
+        c.order = order
+        c.then_resume = then_resume
+
+    cdef void put_host_calls(self, int slot, const HostCall *calls, int count) noexcept nogil:
+        cdef context *c = self.at(slot)
+        cdef int i
+        for i in range(count):
+            c.host[i].number = calls[i].number
+            memcpy(c.host[i].args, calls[i].args, sizeof(calls[i].args))
+            c.host[i].result = 0
+        c.nr_host_calls = count
+
+    cdef void put_birth(self, int slot, unsigned long nonce, int child_slot) noexcept nogil:
+        cdef context *c = self.at(slot)
+        c.nonce = nonce
+        c.child = CTX_BASE + <unsigned long> child_slot * SLOT
+
+    cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil:
+        self.at(slot).clear_tid = address
+
+    cdef void set_interrupted(self, int slot) noexcept nogil:
+        publish_u32(&self.at(slot).interrupted, 1)
+
+    cdef void publish(self, int slot, unsigned int seq) noexcept nogil:
+        publish_u32(&self.at(slot).rep, seq)
+
+    cdef bint read_xsave(self, int slot, unsigned long address, void *into, size_t size) noexcept nogil:
+        """False if the address can't be an image in this thread's slot."""
+        cdef unsigned long offset = address - CTX_BASE - <unsigned long> slot * SLOT
+        if not valid_image(offset, size):
+            return False
+        memcpy(into, <char *> self.at(slot) + offset, size)
+        return True
+
+    cdef bint write_xsave(self, int slot, unsigned long address, const void *data, size_t size) noexcept nogil:
+        cdef unsigned long offset = address - CTX_BASE - <unsigned long> slot * SLOT
+        if not valid_image(offset, size):
+            return False
+        memcpy(<char *> self.at(slot) + offset, data, size)
+        return True
+
+    cdef unsigned long own_xsave(self, int slot) noexcept nogil:
+        """Where the sentry puts an image when no signal frame holds one."""
+        return CTX_BASE + <unsigned long> slot * SLOT + SLOT_XSAVE
+
+    cdef unsigned long prepare_zygote(self, unsigned long nonce, const unsigned char *program, size_t size, unsigned int flags) noexcept:
+        """Slot 0: seccomp(SET_MODE_FILTER, flags, &sock_fprog) as the first host call. Afterwards nobody writes the filter."""
+        cdef context *c = self.at(0)
+        cdef unsigned long where = self.own_xsave(0)
+        cdef unsigned long fprog[2]
+        fprog[0] = size // 8
+        fprog[1] = where + BOOT_PROGRAM
+        memcpy(<char *> c + SLOT_XSAVE, fprog, sizeof(fprog))
+        memcpy(<char *> c + SLOT_XSAVE + BOOT_PROGRAM, program, size)
+        c.nonce = nonce
+        c.host[0].number = SYS_seccomp
+        c.host[0].args[0] = SECCOMP_SET_MODE_FILTER
+        c.host[0].args[1] = flags
+        c.host[0].args[2] = where
+        return where
+
+    cdef int wait_listener(self, int milliseconds) noexcept nogil:
+        """Waits a while for the zygote's filter; the descriptor number of the listener in the zygote, or -1."""
+        cdef context *c = self.at(0)
+        cdef timespec wait
+        wait.tv_sec = milliseconds // 1000
+        wait.tv_nsec = (milliseconds % 1000) * 1000000
+        if not c.listener:
+            syscall(SYS_futex, &c.listener, 0, 0, &wait, NULL, 0)
+        return c.listener - 1
+
+    cdef void take_birth(self, Birth *into) noexcept nogil:
+        cdef context *c = self.at(0)
+        into.vdso = c.vdso
+        into.xfeatures = c.xfeatures
+        into.xstate_size = c.xstate_size
+        into.mxcsr_mask = c.mxcsr_mask
+
+
+cdef bint valid_image(unsigned long offset, size_t size) noexcept nogil:
+    return offset % 64 == 0 and SLOT_XSAVE <= offset < SLOT and size <= SLOT - offset

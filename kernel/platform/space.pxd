@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# A stub process as the platform keeps it: its contexts, its slots, its threads.
+
+from kernel.platform.border cimport ContextArea
+from kernel.platform.platform cimport Space
+
+
+cdef class StubSpace(Space):
+    cdef ContextArea area
+    cdef bytearray taken                 # per slot: 0 free, 1 in use
+    cdef dict dying                      # slot -> host tid of a thread told to exit, until the host says that it is gone
+    cdef set gone                        # host tids that went; the platform forgets them
+    cdef set threads                     # every thread not yet released
+    cdef int take_slot(self) except -2
+    cdef void claim_slot(self, int slot) noexcept
+    cdef void free_slot(self, int slot, int host_tid)
+    cdef bint has_thread(self, int host_tid) noexcept
+    cdef void bind(self, int host_pid) noexcept
+    cdef void set_dead(self) noexcept

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# A guest thread on its host thread: its state in our memory, the orders it gets.
+
+from libc.stdint cimport uint64_t
+
+from kernel.platform.notify cimport Listener
+from kernel.platform.platform cimport GuestThread, HostCall
+from kernel.platform.space cimport StubSpace
+from kernel.platform.x86_64.abi cimport MAX_HOST_CALLS, machine, report
+from kernel.platform.x86_64.frame cimport FrameLayout
+
+
+cpdef enum:                              # SystrapThread.state
+    STARTING                             # no hello yet
+    HELLO                                # held in its hello
+    GUEST                                # answered: guest code, or the shim carrying out an order
+    SERVING                              # held in a bell
+    ARMED                                # order written, but a descriptor must go first and its bell was taken away
+    EXITING                              # told to exit
+    PARKED                               # a leader that has exited: never answered
+    GONE                                 # its process is dead
+
+
+cdef class SystrapThread(GuestThread):
+    cdef StubSpace stub                  # space, with its type
+    cdef Listener listener
+    cdef FrameLayout layout
+    cdef dict births                     # nonce -> thread, of the platform
+    cdef readonly int slot               # -1 until known
+    cdef readonly int state
+    cdef readonly unsigned int seq       # of its last request
+    cdef uint64_t notification           # 0: none
+    cdef machine machine
+    cdef report said
+    cdef long original                   # number of the system call, as rax had it
+    cdef char *image                     # vector state in our memory; NULL: in the slot, where machine.xsave says
+    cdef bint kicked                     # SIG_INTR is on its way
+    cdef bint newborn                    # no bell yet
+    cdef bint parking
+    cdef unsigned long nonce             # what it says in its hello
+    cdef unsigned int order              # the last one
+    cdef bint then_resume
+    cdef HostCall calls[MAX_HOST_CALLS]
+    cdef int nr_calls
+    cdef int next_call                   # calls before it have been seen as notifications
+    cdef SystrapThread child             # that it is ordered to make
+    cdef list donations                  # [(our descriptor, number)] that wait for its next bell
+
+    cdef bint leads(self) noexcept
+    cdef void new_nonce(self)
+    cdef void answer(self) noexcept
+    cdef void answer_again(self, uint64_t notification) noexcept
+    cdef int give_birth(self, SystrapThread child, unsigned int order, bint then_resume) except -1
+    cdef void order_birth(self, unsigned int order) noexcept
+    cdef bint permits(self, int number, const uint64_t *args) noexcept
+    cdef void load_image(self, char *into) noexcept
+    cdef void store_image(self, const char *image) noexcept
+    cdef void keep_image(self, const char *image) noexcept
+    cdef void put_state(self) noexcept
+    cdef void give_order(self, unsigned int order, bint then_resume) noexcept
+    cdef bint give_descriptors(self) noexcept

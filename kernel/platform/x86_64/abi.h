@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the shim (in every stub) and the sentry agree on: addresses, numbers, and the context that they share.
+ *
+ * Everything of ours lies at or above CTX_BASE, guest memory ends at GUEST_END; the filter's range guard needs the gap
+ * between the two. The shim is the only code that uses these as addresses: the sentry has its own mapping of a context.
+ */
+#ifndef KERNEL_PLATFORM_X86_64_ABI_H
+#define KERNEL_PLATFORM_X86_64_ABI_H
+
+/* the stub's address space */
+#define GUEST_END   0x7ffe00000000
+#define CTX_BASE    0x7fff00000000  /* the contexts of this address space: NSLOT slots */
+#define SHIM_BASE   0x7fffff000000
+#define SHIM_SIZE   0x1000
+#define RO_PAGE     0x7fffff100000  /* one page for the whole sandbox, read-only here */
+#define STACK_LOW   0x7fffff200000  /* the stack that exec made lies above; the zygote unmaps it */
+#define STACK_HIGH  0x7ffffffff000
+
+/* a slot: what one thread owns. Aligned to its size, so the stack pointer of a handler finds its context by masking */
+#define SLOT        0x10000
+#define NSLOT       1024
+#define CTX_SIZE    0x4000000       /* NSLOT * SLOT */
+#define SLOT_XSAVE  0x1000          /* 12 KiB: vector state that the sentry wrote (births, execve) */
+#define SLOT_WINDOW 0x4000          /* 16 KiB: arguments and results of calls; not used yet */
+#define SLOT_STACK  0x8000          /* 32 KiB: the alternate signal stack */
+#define SLOT_TOP    0xffc0          /* where a stack in the slot begins */
+
+/* reserved system call numbers; the filter makes user notifications of them */
+#define NR_HELLO    0x3f001         /* (nonce) */
+#define NR_BELL     0x3f002         /* (seq, kind) */
+
+/* the two words that clone may be called with */
+#define FORK_FLAGS   0x8011         /* CLONE_PARENT | SIGCHLD */
+#define THREAD_FLAGS 0x50f00        /* VM | FS | FILES | SIGHAND | THREAD | SYSVSEM */
+
+#define SIG_INTR    33              /* the sentry's knock; the guest's own signals never exist on the host */
+#define FD_CONTEXTS 3               /* where a newborn process finds its memfd */
+#define FD_RO_PAGE  4               /* the zygote only */
+#define FD_DONATED  8               /* first descriptor that a mapping order may name */
+#define MAX_HOST_CALLS 16
+
+/* why the shim rings */
+#define K_SYSCALL   1
+#define K_FAULT     2
+#define K_INTERRUPT 3
+#define K_DONE      4               /* an order was carried out, or failed */
+#define K_FUTEX     5               /* a native futex wait was broken off by SIG_INTR */
+
+/* what the sentry orders */
+#define ORDER_RESUME 0
+#define ORDER_HOST   1
+#define ORDER_FORK   2
+#define ORDER_THREAD 3
+#define ORDER_EXIT   4
+#define ORDER_CLEAR  5              /* clear the word and wake, but stay (a leader) */
+
+/* offsets into the context, for assembly */
+#define R_RAX 0x00
+#define R_RDI 0x08
+#define R_RSI 0x10
+#define R_RDX 0x18
+#define R_R10 0x20
+#define R_R8  0x28
+#define R_R9  0x30
+#define R_RCX 0x38
+#define R_R11 0x40
+#define R_RBX 0x48
+#define R_RBP 0x50
+#define R_R12 0x58
+#define R_R13 0x60
+#define R_R14 0x68
+#define R_R15 0x70
+#define R_RSP 0x78
+#define R_RIP 0x80
+#define R_RFL 0x88
+#define C_FS    0x90
+#define C_GS    0x98
+#define C_XSAVE 0xa0
+#define C_STACK 0xa8
+#define C_INTERRUPTED 0xb0
+#define C_READY 0xb4
+
+#ifndef __ASSEMBLER__
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RAX, RDI, RSI, RDX, R10, R8, R9, RCX, R11, RBX, RBP, R12, R13, R14, R15, RSP, RIP, RFL, NREG };
+
+/* all that a guest thread is; kept in the context while the thread does not run */
+struct machine {
+    uint64_t regs[NREG];            /* 0x00, in the order of the enum above */
+    uint64_t fs, gs;                /* 0x90 bases, always read at a trap and written when leaving */
+    uint64_t xsave;                 /* 0xa0 address of the vector state: in the signal's frame, or SLOT_XSAVE */
+};
+
+/* what the shim says beside the kind */
+struct report {
+    int32_t signo, code;            /* of a fault */
+    uint64_t address;               /* of a fault */
+    uint32_t arch, trap;            /* AUDIT_ARCH_* of a system call; trap number of a fault */
+    uint64_t error;                 /* processor's error code of a fault */
+    int64_t result;                 /* of clone; for ORDER_HOST how many calls were made */
+};
+
+struct host_call {
+    uint64_t number, args[6];
+    int64_t result;
+};
+
+struct context {
+    struct machine machine;         /* 0x00 */
+    uint64_t stack;                 /* 0xa8 where the shim's stack may start again */
+    volatile uint32_t interrupted;  /* 0xb0 SIG_INTR hit the shim: ask again instead of leaving */
+    volatile uint32_t ready;        /* 0xb4 a newborn's signal stack is in place; until then no SIG_INTR is sent */
+    volatile uint32_t seq, rep;     /* 0xb8 number of the last request, number of the last answer */
+
+    uint32_t order;                 /* 0xc0 */
+    uint32_t then_resume;           /* if the order succeeds go on with the guest, without asking */
+    uint32_t nr_host_calls, reserved;
+    uint64_t nonce;                 /* fork, thread: what the child says in its hello */
+    uint64_t child;                 /* thread: address of its context */
+    uint64_t clear_tid;             /* exit, clear */
+    struct report report;
+
+    /* bootstrap: written by the zygote before any guest exists */
+    volatile int32_t listener;      /* descriptor number + 1 */
+    uint32_t mxcsr_mask;
+    uint64_t vdso, xfeatures, xstate_size;
+
+    /* reserved for what comes: several servers, spinning hand-over, rewritten call sites, the window */
+    volatile uint32_t home_server, mode, cpu, hot_seq, hot_rep, site_hits;
+    uint64_t site_table, window_in, window_out;
+
+    struct host_call host[MAX_HOST_CALLS];
+};
+
+_Static_assert(offsetof(struct context, machine.fs) == C_FS, "C_FS");
+_Static_assert(offsetof(struct context, machine.xsave) == C_XSAVE, "C_XSAVE");
+_Static_assert(offsetof(struct context, stack) == C_STACK, "C_STACK");
+_Static_assert(offsetof(struct context, interrupted) == C_INTERRUPTED, "C_INTERRUPTED");
+_Static_assert(offsetof(struct context, ready) == C_READY, "C_READY");
+_Static_assert(sizeof(struct context) <= SLOT_XSAVE, "a context is one page");
+#endif
+#endif

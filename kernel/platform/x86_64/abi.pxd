@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The shim's header for Cython. Only kernel/platform/border.pyx uses struct context.
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+
+cdef extern from "kernel/platform/x86_64/abi.h" nogil:
+    enum:
+        RAX, RDI, RSI, RDX, R10, R8, R9, RCX, R11, RBX, RBP, R12, R13, R14, R15, RSP, RIP, RFL, NREG
+        SLOT, NSLOT, CTX_SIZE, SLOT_XSAVE, SLOT_WINDOW, SLOT_STACK
+        NR_HELLO, NR_BELL, FORK_FLAGS, THREAD_FLAGS, SIG_INTR, FD_CONTEXTS, FD_RO_PAGE, FD_DONATED, MAX_HOST_CALLS
+        K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX
+        ORDER_RESUME, ORDER_HOST, ORDER_FORK, ORDER_THREAD, ORDER_EXIT, ORDER_CLEAR
+    const uint64_t CTX_BASE, GUEST_END
+
+    struct machine:
+        uint64_t regs[NREG]
+        uint64_t fs, gs, xsave
+
+    struct report:
+        int32_t signo, code
+        uint64_t address
+        uint32_t arch, trap
+        uint64_t error
+        int64_t result
+
+    struct host_call:
+        uint64_t number
+        uint64_t args[6]
+        int64_t result
+
+    struct context:
+        machine machine
+        uint32_t interrupted, ready, seq, rep, order, then_resume, nr_host_calls
+        uint64_t nonce, child, clear_tid
+        report report
+        int32_t listener
+        uint32_t mxcsr_mask
+        uint64_t vdso, xfeatures, xstate_size
+        host_call host[MAX_HOST_CALLS]

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shim's assembly: every instruction that enters the host kernel, and the way into and out of the guest.
+ *
+ * Each `syscall` is written by the macro HOST, which gives its address a name site_*; the build refuses any other.
+ * The guest can jump to each of them with any registers: the filter alone says what is harmless (DESIGN 2.1).
+ */
+#include "abi.h"
+
+.macro HOST name
+    .globl site_\name
+site_\name:
+    syscall
+.endm
+
+.macro FUNCTION name
+    .balign 16
+    .globl \name
+\name:
+.endm
+
+/* mmap(CTX_BASE, CTX_SIZE, RW, SHARED|FIXED, FD_CONTEXTS, 0): the one shape of it that the filter lets pass.
+   Afterwards the flags say whether rax is CTX_BASE. A macro, since a child has no stack to return by. */
+.macro MAP_CONTEXTS who
+    mov $9, %eax
+    movabs $CTX_BASE, %rdi
+    mov $CTX_SIZE, %esi
+    mov $3, %edx
+    mov $0x11, %r10d
+    mov $FD_CONTEXTS, %r8d
+    xor %r9d, %r9d
+    HOST map_\who
+    cmp %rdi, %rax
+.endm
+
+    .section .text.entry, "ax"
+
+/* The zygote's first instruction, on the stack that execve made. Maps the contexts and moves its stack there. */
+FUNCTION _start
+    MAP_CONTEXTS start
+    jne die
+    mov %rsp, %rdi
+    lea SLOT_TOP(%rax), %rsp
+    jmp zygote_main
+
+FUNCTION die
+    mov $231, %eax
+    mov $111, %edi
+    HOST die
+    ud2
+
+/* Every handled signal, on the thread's alternate stack: (signo, info, ucontext). The context is found by the stack
+   pointer, never by %gs, which the guest may own. NT and AC may be set by the guest and would break us. */
+FUNCTION signal_entry
+    pushq $2
+    popfq
+    mov %rsp, %rcx
+    and $-SLOT, %rcx
+    mov %rsp, %r8
+    jmp on_signal
+
+/* long host_call(struct host_call *call) */
+FUNCTION host_call
+    mov (%rdi), %rax
+    mov 16(%rdi), %rsi
+    mov 24(%rdi), %rdx
+    mov 32(%rdi), %r10
+    mov 40(%rdi), %r8
+    mov 48(%rdi), %r9
+    mov 8(%rdi), %rdi
+    HOST host_call
+    ret
+
+/* long ring(seq, kind): comes back when the sentry has answered, or -EINTR */
+FUNCTION ring
+    mov $NR_BELL, %eax
+    HOST ring
+    ret
+
+/* long futex_native(context): the guest's futex call with its own arguments. A SIG_INTR between begin and end makes it
+   answer -EINTR: the handler moves rip to futex_end. The flag covers a signal that came before. */
+FUNCTION futex_native
+    push %rbx
+    mov %rdi, %rbx
+    mov R_RSI(%rbx), %rsi
+    mov R_RDX(%rbx), %rdx
+    mov R_R10(%rbx), %r10
+    mov R_R8(%rbx), %r8
+    mov R_R9(%rbx), %r9
+    mov R_RDI(%rbx), %rdi
+    .globl futex_begin, futex_end
+futex_begin:
+    cmpl $0, C_INTERRUPTED(%rbx)
+    jne 1f
+    mov $202, %eax
+    HOST futex
+futex_end:
+    pop %rbx
+    ret
+1:  mov $-4, %rax
+    jmp futex_end
+
+/* void clear_word(address): a store to guest memory that may fault; then rip is moved to clear_end */
+FUNCTION clear_word
+    .globl clear_begin, clear_end
+clear_begin:
+    movl $0, (%rdi)
+clear_end:
+    ret
+
+/* void leave(context): into the guest. Only reads the context, so it can be broken off anywhere and done again.
+   The vector state must be loaded here, last: the host resets it whenever it delivers a signal. */
+FUNCTION leave
+    .globl leave_end
+    cmpl $0, C_INTERRUPTED(%rdi)
+    jne 1f
+    mov C_XSAVE(%rdi), %rcx
+    mov $-1, %eax
+    mov $-1, %edx
+    xrstor64 (%rcx)
+    mov C_FS(%rdi), %rax
+    wrfsbase %rax
+    mov C_GS(%rdi), %rax
+    wrgsbase %rax
+    pushq $0x2b
+    pushq R_RSP(%rdi)
+    pushq R_RFL(%rdi)
+    pushq $0x33
+    pushq R_RIP(%rdi)
+    mov R_RAX(%rdi), %rax
+    mov R_RSI(%rdi), %rsi
+    mov R_RDX(%rdi), %rdx
+    mov R_R10(%rdi), %r10
+    mov R_R8(%rdi), %r8
+    mov R_R9(%rdi), %r9
+    mov R_RCX(%rdi), %rcx
+    mov R_R11(%rdi), %r11
+    mov R_RBX(%rdi), %rbx
+    mov R_RBP(%rdi), %rbp
+    mov R_R12(%rdi), %r12
+    mov R_R13(%rdi), %r13
+    mov R_R14(%rdi), %r14
+    mov R_R15(%rdi), %r15
+    mov R_RDI(%rdi), %rdi
+    iretq
+leave_end:
+1:  mov $K_INTERRUPT, %esi
+    /* falls through */
+
+/* void start_over(context, kind): drop the shim's stack and ask. The context still holds the guest's state. */
+    .globl start_over
+start_over:
+    mov C_STACK(%rdi), %rsp
+    jmp serve
+
+/* void nested_return(gregs, fpstate): back into the interrupted shim; rt_sigreturn is in no lane of the filter */
+FUNCTION nested_return
+    mov $-1, %eax
+    mov $-1, %edx
+    xrstor64 (%rsi)
+    pushq $0x2b
+    pushq 15*8(%rdi)
+    pushq 17*8(%rdi)
+    pushq $0x33
+    pushq 16*8(%rdi)
+    mov 0*8(%rdi), %r8
+    mov 1*8(%rdi), %r9
+    mov 2*8(%rdi), %r10
+    mov 3*8(%rdi), %r11
+    mov 4*8(%rdi), %r12
+    mov 5*8(%rdi), %r13
+    mov 6*8(%rdi), %r14
+    mov 7*8(%rdi), %r15
+    mov 9*8(%rdi), %rsi
+    mov 10*8(%rdi), %rbp
+    mov 11*8(%rdi), %rbx
+    mov 12*8(%rdi), %rdx
+    mov 13*8(%rdi), %rax
+    mov 14*8(%rdi), %rcx
+    mov 8*8(%rdi), %rdi
+    iretq
+
+/* long make_process(context, nonce). The child has registers only: no stack, no contexts (they are MADV_DONTFORK). It says
+   hello; meanwhile the sentry puts the child's own memfd on FD_CONTEXTS and writes its first order. The child uses its
+   parent's slot number, so the inherited alternate stack is right as it stands. */
+FUNCTION make_process
+    push %r12
+    push %r13
+    mov %rdi, %r13
+    mov %rsi, %r12
+    mov $FORK_FLAGS, %edi
+    xor %esi, %esi
+    xor %edx, %edx
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    mov $56, %eax
+    HOST fork
+    test %rax, %rax
+    jz 1f
+    pop %r13
+    pop %r12
+    ret
+1:  mov $NR_HELLO, %eax
+    mov %r12, %rdi
+    HOST hello_process
+    cmp $-4, %rax
+    je 1b
+    and $~FD_CONTEXTS, %rax             /* ADDFD with SEND answers with the descriptor's number */
+    jnz die
+    MAP_CONTEXTS child
+    jne die
+    mov $28, %eax                       /* madvise(CTX_BASE, CTX_SIZE, MADV_DONTFORK) */
+    mov $10, %edx
+    HOST dontfork
+    test %rax, %rax
+    jnz die
+    mov $3, %eax
+    mov $FD_CONTEXTS, %edi
+    HOST close_contexts
+    lea SLOT_TOP(%r13), %rsp
+    mov %r13, %rdi
+    jmp child_main
+
+/* long make_thread(context, nonce, child's context). The child's stack is in its own slot. */
+FUNCTION make_thread
+    push %r12
+    push %r13
+    mov %rdx, %r13
+    mov %rsi, %r12
+    mov $THREAD_FLAGS >> 4, %edi        /* in two steps: the whole number holds the bytes of a syscall instruction */
+    shl $4, %edi
+    lea SLOT_TOP(%r13), %rsi
+    xor %edx, %edx
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    mov $56, %eax
+    HOST thread
+    test %rax, %rax
+    jz 1f
+    pop %r13
+    pop %r12
+    ret
+1:  mov $NR_HELLO, %eax
+    mov %r12, %rdi
+    HOST hello_thread
+    cmp $-4, %rax
+    je 1b
+    test %rax, %rax
+    jnz 2f
+    pushq $SLOT-SLOT_STACK              /* stack_t: address, flags, size */
+    pushq $0
+    lea SLOT_STACK(%r13), %rax
+    push %rax
+    mov $131, %eax
+    mov %rsp, %rdi
+    xor %esi, %esi
+    HOST sigaltstack
+    add $24, %rsp
+    mov %r13, %rdi
+    jmp child_main
+2:  mov $60, %eax
+    xor %edi, %edi
+    HOST exit
+    ud2
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shim: all of our code that lives in a stub, beside the guest. It saves a guest thread's state when it traps, asks the
+ * sentry, carries out the order and goes back. It decides nothing, and nothing it says is believed (DESIGN 2.1).
+ *
+ * Freestanding, general registers only (the guest's vectors are live until the signal frame holds them), no writable data:
+ * what a thread owns is in its slot. No recursion: gcc makes no tail calls to noreturn functions, and the stack is 32 KiB.
+ */
+#include "abi.h"
+
+#define HIDDEN __attribute__((visibility("hidden")))
+#define NORETURN __attribute__((noreturn))
+
+enum { SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_rt_sigaction = 13, SYS_sched_yield = 24, SYS_madvise = 28, SYS_getpid = 39,
+       SYS_exit = 60, SYS_kill = 62, SYS_sigaltstack = 131, SYS_prctl = 157, SYS_futex = 202, SYS_exit_group = 231, SYS_seccomp = 317 };
+enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
+enum { EINTR = 4, EINVAL = 22, ENOSYS = 38 };
+enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10, FUTEX_OP = 0x7f };
+enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NO_NEW_PRIVS = 38, AT_SYSINFO_EHDR = 33 };
+enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
+#define AUDIT_ARCH_X86_64 0xc000003e
+#define FP_XSTATE_MAGIC1 0x46505853
+
+/* the kernel's signal frame, as far as we read it */
+enum { G_R8, G_R9, G_R10, G_R11, G_R12, G_R13, G_R14, G_R15, G_RDI, G_RSI, G_RBP, G_RBX, G_RDX, G_RAX, G_RCX, G_RSP, G_RIP, G_RFL,
+       G_SEGMENTS, G_ERROR, G_TRAP, G_MASK, G_CR2, NGREG };
+struct ucontext { uint64_t flags, link, stack[3], gregs[NGREG], fpstate; };
+struct siginfo { int32_t signo, errnum, code, pad; union { uint64_t address; struct { uint64_t call_addr; int32_t number; uint32_t arch; } sys; }; };
+
+/* shim.S */
+HIDDEN long host_call(struct host_call *call);
+HIDDEN long ring(long seq, long kind);
+HIDDEN long futex_native(struct context *c);
+HIDDEN void clear_word(uint64_t address);
+HIDDEN long make_process(struct context *c, uint64_t nonce);
+HIDDEN long make_thread(struct context *c, uint64_t nonce, uint64_t child);
+HIDDEN NORETURN void leave(struct context *c);
+HIDDEN NORETURN void start_over(struct context *c, long kind);
+HIDDEN NORETURN void nested_return(uint64_t *gregs, uint64_t fpstate);
+HIDDEN extern char futex_begin[], futex_end[], leave_end[], signal_entry[], clear_begin[], clear_end[];
+
+static long sys(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+    struct host_call call = {number, {a, b, c, d, e, 0}, 0};
+    return host_call(&call);
+}
+
+static NORETURN void die(int why)
+{
+    for (;;)
+        sys(SYS_exit_group, why, 0, 0, 0, 0);
+}
+
+/* pthread_join waits on this word with the shared kind of futex, as Linux wakes it */
+static void clear_and_wake(uint64_t address)
+{
+    if (!address)
+        return;
+    clear_word(address);
+    sys(SYS_futex, address, FUTEX_WAKE, 1, 0, 0);
+}
+
+/* How many calls were made; the last of them failed if it is not the last of all. EINTR means that SIG_INTR took the call's
+   notification away; there is at most one such signal before the next request, so this ends. */
+static unsigned make_host_calls(struct context *c, int *failed)
+{
+    unsigned i = 0;
+
+    *failed = 0;
+    while (i < c->nr_host_calls && i < MAX_HOST_CALLS && !*failed) {
+        struct host_call *call = &c->host[i++];
+        while ((call->result = host_call(call)) == -EINTR)
+            ;
+        *failed = (uint64_t)call->result > -4096UL;
+    }
+    return i;
+}
+
+/* Carries out one order; returns when the sentry must be asked again. */
+static void obey(struct context *c)
+{
+    int failed = 0;
+
+    switch (c->order) {
+    case ORDER_RESUME:
+        leave(c);
+    case ORDER_HOST:
+        c->report.result = make_host_calls(c, &failed);
+        break;
+    case ORDER_FORK:
+        c->report.result = make_process(c, c->nonce);
+        failed = c->report.result < 0;
+        break;
+    case ORDER_THREAD:
+        c->report.result = make_thread(c, c->nonce, c->child);
+        failed = c->report.result < 0;
+        break;
+    case ORDER_CLEAR:
+        clear_and_wake(c->clear_tid);
+        return;
+    case ORDER_EXIT:
+        clear_and_wake(c->clear_tid);
+        for (;;)
+            sys(SYS_exit, 0, 0, 0, 0, 0);
+    default:
+        die(112);
+    }
+    if (c->then_resume && !failed)
+        leave(c);
+}
+
+/* Asks until answered, then obeys, for ever. A signal may take the bell away (EINTR), an answer may get lost: the sequence
+   number tells the sentry what happened. */
+HIDDEN NORETURN void serve(struct context *c, long kind)
+{
+    for (;; kind = K_DONE) {
+        c->interrupted = 0;
+        uint32_t seq = ++c->seq;
+        while (c->rep != seq)
+            if (ring(seq, kind) == -ENOSYS)
+                die(113);
+        obey(c);
+    }
+}
+
+/* A new process or thread: its first order is in its context already. From `ready` on the sentry may send SIG_INTR; before, it
+   sets `interrupted`. The fence makes sure that one of the two is seen. */
+HIDDEN NORETURN void child_main(struct context *c)
+{
+    c->stack = (uint64_t)c + SLOT_TOP;
+    c->ready = 1;
+    __sync_synchronize();
+    obey(c);
+    serve(c, K_DONE);
+}
+
+static void save_registers(struct context *c, const uint64_t *g, uint64_t fpstate, uint64_t sp)
+{
+    uint64_t *r = c->machine.regs;
+
+    r[RAX] = g[G_RAX]; r[RDI] = g[G_RDI]; r[RSI] = g[G_RSI]; r[RDX] = g[G_RDX]; r[R10] = g[G_R10]; r[R8] = g[G_R8];
+    r[R9] = g[G_R9]; r[RCX] = g[G_RCX]; r[R11] = g[G_R11]; r[RBX] = g[G_RBX]; r[RBP] = g[G_RBP]; r[R12] = g[G_R12];
+    r[R13] = g[G_R13]; r[R14] = g[G_R14]; r[R15] = g[G_R15]; r[RSP] = g[G_RSP]; r[RIP] = g[G_RIP]; r[RFL] = g[G_RFL];
+    asm volatile("rdfsbase %0" : "=r"(c->machine.fs));
+    asm volatile("rdgsbase %0" : "=r"(c->machine.gs));
+    c->machine.xsave = fpstate;
+    c->stack = (sp & -64) - 64;
+}
+
+static void report_fault(struct context *c, int signo, const struct siginfo *info, const uint64_t *g)
+{
+    c->report.signo = signo;
+    c->report.code = info->code;
+    c->report.address = info->address;
+    c->report.trap = g[G_TRAP];
+    c->report.error = g[G_ERROR];
+}
+
+/* The first SIG_INTR, which the zygote sends to itself, shows how large this host's frames are. */
+static void measure_frame(struct context *c, uint64_t fpstate)
+{
+    const char *image = (const char *)fpstate;
+
+    c->mxcsr_mask = *(const uint32_t *)(image + 28);
+    if (*(const uint32_t *)(image + 464) == FP_XSTATE_MAGIC1) {
+        c->xfeatures = *(const uint64_t *)(image + 472);
+        c->xstate_size = *(const uint32_t *)(image + 480);
+    }
+}
+
+/* A signal that hit the shim itself. */
+static NORETURN void nested_signal(int signo, const struct siginfo *info, struct ucontext *u, struct context *c)
+{
+    uint64_t *g = u->gregs, ip = g[G_RIP];
+    int leaving = ip >= (uint64_t)leave && ip < (uint64_t)leave_end;
+
+    if (signo == SIG_INTR) {
+        if (leaving)
+            start_over(c, K_INTERRUPT);
+        if (ip >= (uint64_t)futex_begin && ip < (uint64_t)futex_end) {
+            g[G_RIP] = (uint64_t)futex_end;
+            g[G_RAX] = -EINTR;
+        } else {
+            c->interrupted = 1;
+            if (!c->listener && c == (struct context *)CTX_BASE && !c->ready)
+                measure_frame(c, u->fpstate);
+        }
+        nested_return(g, u->fpstate);
+    }
+    if (signo == SIGSEGV && ip >= (uint64_t)clear_begin && ip < (uint64_t)clear_end) {
+        g[G_RIP] = (uint64_t)clear_end;
+        nested_return(g, u->fpstate);
+    }
+    if (leaving && signo != SIGSYS) {   /* a non-canonical rip, a bad vector image: the guest's fault */
+        report_fault(c, signo, info, g);
+        start_over(c, K_FAULT);
+    }
+    die(signo);                         /* SIGSYS here: someone jumped to a site with registers that the filter refuses */
+}
+
+/* Calls that need no sentry: the native futex on the guest's own memory, and sched_yield. */
+static void answer_locally(struct context *c)
+{
+    uint64_t *r = c->machine.regs;
+    uint32_t op = r[RSI] & FUTEX_OP;
+
+    if (c->report.arch != AUDIT_ARCH_X86_64)
+        return;
+    if ((uint32_t)r[RAX] == SYS_sched_yield) {
+        r[RAX] = sys(SYS_sched_yield, 0, 0, 0, 0, 0);
+        leave(c);
+    }
+    if ((uint32_t)r[RAX] != SYS_futex)
+        return;
+    if (op == FUTEX_WAIT || op == FUTEX_WAKE || op == FUTEX_WAIT_BITSET || op == FUTEX_WAKE_BITSET) {
+        long result = futex_native(c);
+        if (result == -EINTR)
+            serve(c, K_FUTEX);
+        r[RAX] = result;
+        leave(c);
+    }
+}
+
+HIDDEN NORETURN void on_signal(int signo, struct siginfo *info, struct ucontext *u, struct context *c, uint64_t sp)
+{
+    uint64_t *g = u->gregs, *r = c->machine.regs;
+
+    if (g[G_RIP] - SHIM_BASE < SHIM_SIZE)
+        nested_signal(signo, info, u, c);
+    save_registers(c, g, u->fpstate, sp);
+    if (signo == SIGSYS) {
+        c->report.arch = info->sys.arch;
+        if (c->report.arch == AUDIT_ARCH_X86_64) {      /* as the syscall instruction leaves them */
+            r[RCX] = r[RIP];
+            r[R11] = r[RFL];
+        }
+        answer_locally(c);
+        serve(c, K_SYSCALL);
+    }
+    if (signo == SIG_INTR)
+        serve(c, K_INTERRUPT);
+    report_fault(c, signo, info, g);
+    serve(c, K_FAULT);
+}
+
+/* ---- the zygote's bootstrap, before any guest exists ---- */
+
+static void find_vdso(struct context *c, uint64_t *stack)
+{
+    uint64_t *v = stack + *stack + 2;                   /* argc, argv, 0, envp, 0, auxv */
+
+    while (*v)
+        v++;
+    for (v++; *v; v += 2)
+        if (*v == AT_SYSINFO_EHDR)
+            c->vdso = v[1];
+}
+
+static void set_handlers(uint64_t handler)
+{
+    static const unsigned char handled[] = {SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIG_INTR};
+    uint64_t action[4] = {handler, SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER, handler, 0};
+
+    for (unsigned i = 0; i < sizeof handled; i++)
+        if (sys(SYS_rt_sigaction, handled[i], (uint64_t)action, 0, 8, 0))
+            die(105);
+}
+
+/* Empties the address space, installs the filter last, hands over the listener, and becomes a shim that forks by order. */
+HIDDEN NORETURN void zygote_main(uint64_t *exec_stack)
+{
+    struct context *c = (struct context *)CTX_BASE;
+    uint64_t stack[3] = {CTX_BASE + SLOT_STACK, 0, SLOT - SLOT_STACK};
+    struct host_call seccomp = c->host[0];              /* the sentry wrote its arguments */
+
+    c->stack = CTX_BASE + SLOT_TOP;
+    find_vdso(c, exec_stack);
+    if (sys(SYS_madvise, CTX_BASE, CTX_SIZE, MADV_DONTFORK, 0, 0))
+        die(101);
+    if (sys(SYS_mmap, RO_PAGE, 4096, PROT_READ, MAP_SHARED_FIXED, FD_RO_PAGE) != RO_PAGE)
+        die(102);
+    sys(SYS_close, FD_CONTEXTS, 0, 0, 0, 0);
+    sys(SYS_close, FD_RO_PAGE, 0, 0, 0, 0);
+    if (sys(SYS_munmap, STACK_LOW, STACK_HIGH - STACK_LOW, 0, 0, 0) || sys(SYS_munmap, 0, CTX_BASE, 0, 0, 0))
+        die(103);
+    if (sys(SYS_sigaltstack, (uint64_t)stack, 0, 0, 0, 0) == -EINVAL)
+        die(104);
+    set_handlers((uint64_t)signal_entry);
+    sys(SYS_kill, sys(SYS_getpid, 0, 0, 0, 0, 0), SIG_INTR, 0, 0, 0);
+    if (sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        die(106);
+    long listener = host_call(&seccomp);
+    if (listener < 0)
+        die(107);
+    c->listener = listener + 1;
+    sys(SYS_futex, (uint64_t)&c->listener, FUTEX_WAKE, 1, 0, 0);
+    if (sys(NR_HELLO, c->nonce, 0, 0, 0, 0))
+        die(108);
+    sys(SYS_close, listener, 0, 0, 0, 0);               /* gone before the first fork */
+    c->ready = 1;
+    serve(c, K_DONE);
+}
