@@ -17,8 +17,8 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("kernel", "fs", "net", "gofer", "oci")
 TEST_SOURCES = "tests/unit"
-GENERATORS = ("kernel/platform/x86_64/build_shim.py",)    # run before compiling; they write into out/shim
-CFFI_BUILDERS = ("oci/build_host.py",)                   # `build_host.py --emit OUTPUT.c` writes the C code of oci/_host
+GENERATORS = ("kernel/platform/x86_64/build_shim.py",)  # run before compiling; they write into out/shim
+CFFI_BUILDERS = ("oci/build_host.py",)  # `build_host.py --emit OUTPUT.c` writes the C code of oci/_host
 
 
 class Profile(NamedTuple):
@@ -30,8 +30,13 @@ class Profile(NamedTuple):
     ldflags: tuple[str, ...]
 
 
-COMMON_DIRECTIVES = {"language_level": "3", "binding": True, "embedsignature": False, "freethreading_compatible": False}
-WARNINGS = ("-Wall", "-Wno-unused-function", "-Wno-unused-variable")    # Cython leaves helpers unused
+COMMON_DIRECTIVES: dict[str, bool | str] = {
+    "language_level": "3",
+    "binding": True,
+    "embedsignature": False,
+    "freethreading_compatible": False,
+}
+WARNINGS = ("-Wall", "-Wno-unused-function", "-Wno-unused-variable")  # Cython leaves helpers unused
 HARDENING = ("-Wl,-z,relro,-z,now",)
 
 PROFILES = {
@@ -67,7 +72,7 @@ def sources(tests: bool = True) -> dict[str, Path]:
     return {".".join(path.with_suffix("").parts): path for path in relative}
 
 
-class BuildExt(build_ext):
+class BuildExt(build_ext):  # type: ignore[misc]
     """All extensions at once, through build/compiler.py."""
 
     def run(self) -> None:

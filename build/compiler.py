@@ -29,7 +29,7 @@ import setup  # noqa: E402
 
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 INCLUDE = "-I" + sysconfig.get_paths()["include"]
-HARMLESS = re.compile(r"warning: .*Unused (argument|entry)")    # of Cython's -Wextra: handlers share a signature
+HARMLESS = re.compile(r"warning: .*Unused (argument|entry)")  # of Cython's -Wextra: handlers share a signature
 CIMPORT = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+cimport[ \t]+(\([^)]*\)|[^\n#]+)|^[ \t]*cimport[ \t]+([^\n#]+)", re.M)
 CYTHON_LIMIT_S = 120
 
@@ -38,7 +38,7 @@ class Unit(NamedTuple):
     """One extension module on its way to an object."""
 
     name: str
-    source: Path    # .pyx or generated .c, relative to ROOT
+    source: Path  # .pyx or generated .c, relative to ROOT
     profile: setup.Profile
 
     @property
@@ -137,7 +137,7 @@ def unit_flags(unit: Unit) -> list[str]:
 
 def translate(unit: Unit) -> tuple[bool, str]:
     """Cython, when the source, anything it cimports or a directive changed."""
-    from Cython import __version__
+    from Cython import __version__  # type: ignore[attr-defined]
     from Cython.Compiler.Main import compile as cython
     from Cython.Compiler.Options import extra_warnings
 
@@ -154,7 +154,7 @@ def translate(unit: Unit) -> tuple[bool, str]:
     signal.alarm(CYTHON_LIMIT_S)
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            result = cython(str(unit.source), output_file=str(c), include_path=["."], compiler_directives=directives)
+            result = cython(str(unit.source), output_file=str(c), include_path=["."], compiler_directives=directives)  # type: ignore[no-untyped-call]
     except TimeoutError as error:
         return False, f"{unit.source}: {error}\n"
     finally:
@@ -197,7 +197,9 @@ def cimported(path: Path) -> list[Path]:
         else:
             package = ".".join(path.parent.parts) + origin if origin.startswith(".") else origin
             modules += [package, *(f"{package}.{word.split()[0]}" for word in names.strip("() \n").split(",") if word.split())]
-    return [candidate for name in modules for candidate in (Path(name.replace(".", "/") + ".pxd"), Path(name.replace(".", "/"), "__init__.pxd"))]
+    return [
+        candidate for name in modules for candidate in (Path(name.replace(".", "/") + ".pxd"), Path(name.replace(".", "/"), "__init__.pxd"))
+    ]
 
 
 def compile_c(source: Path, output: Path, flags: list[str]) -> tuple[bool, str]:

@@ -26,7 +26,8 @@ SOURCES = ROOT / "out" / "sources"
 HERE = ROOT / "build" / "bootloader"
 LIBPYTHON = Path(sysconfig.get_config_var("LIBPL")) / "libpython3.11-pic.a"
 # What Python itself and its C modules import, which the graph of imports does not show.
-HIDDEN = "encodings encodings.aliases encodings.utf_8 encodings.ascii encodings.latin_1 warnings traceback linecache _strptime copyreg greenlet".split()
+CODECS = ["encodings", "encodings.aliases", "encodings.utf_8", "encodings.ascii", "encodings.latin_1"]
+HIDDEN = [*CODECS, "warnings", "traceback", "linecache", "_strptime", "copyreg", "greenlet"]
 FOREIGN_FLAGS = [*PROFILE.cflags, "-w", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fno-semantic-interposition"]
 BOOTLOADER_FLAGS = ["-DPYI_LINKED", "-DHAVE_WCSDUP", "-DHAVE_UNSETENV", "-DHAVE_MKDTEMP", "-D_GNU_SOURCE"]
 CFFI_FLAGS = ["-DFFI_BUILDING=1", "-DUSE__THREAD", "-DHAVE_SYNC_SYNCHRONIZE"]
@@ -104,9 +105,20 @@ def archive(bootloader: Path, linked: dict[str, Path]) -> None:
     key = compiler.digest(*(str(path) + compiler.file_digest_now(path) for path in [*sources, *recipe]))
     final, stamp = ROOT / "out" / "runsc", OUT / "runsc.key"
     if compiler.remembered(stamp, key, final) is None:
-        command = [sys.executable, "-m", "PyInstaller", "-y", "--log-level", "ERROR", "--distpath", OUT / "dist", "--workpath", OUT / "pyinstaller"]
+        command = [
+            sys.executable,
+            "-m",
+            "PyInstaller",
+            "-y",
+            "--log-level",
+            "ERROR",
+            "--distpath",
+            f"{OUT}/dist",
+            "--workpath",
+            f"{OUT}/pyinstaller",
+        ]
         environment = os.environ | {"RUNSC_PLAN": str(plan_file), "PYINSTALLER_CONFIG_DIR": str(OUT / "pyinstaller.cache")}
-        subprocess.run([*command, HERE / "runsc.spec"], check=True, env=environment, cwd=OUT)
+        subprocess.run([*command, f"{HERE}/runsc.spec"], check=True, env=environment, cwd=OUT)
         OUT.joinpath("dist/runsc").rename(final)
         compiler.remember(stamp, key, "")
     print(f"{final}: {final.stat().st_size / 1e6:.1f} MB, {len(linked)} extensions")

@@ -22,9 +22,9 @@ OUT = ROOT / "out"
 GUEST_SOURCES = ROOT / "tests" / "guest"
 TEST_LIMIT_S = 120
 APPLETS = "sh cat echo env false head id kill ln ls mkdir mv ps rm sleep sort stat tee test touch true uname wc".split()
-CAPABILITIES = """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST
-    NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME
-    SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP""".split()
+CAPABILITIES = """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
+    NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT
+    SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP""".split()
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C"}
 _serial = itertools.count(1)
 
@@ -231,7 +231,7 @@ def minimal_spec(args):
             "args": args,
             "env": [f"{key}={value}" for key, value in ENVIRONMENT.items()],
             "cwd": "/",
-            "capabilities": {kind: capabilities for kind in ("bounding", "effective", "inheritable", "permitted")},
+            "capabilities": dict.fromkeys(("bounding", "effective", "inheritable", "permitted"), capabilities),
             "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
         },
         "root": {"path": "rootfs"},

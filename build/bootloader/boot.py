@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""First script in the executable: packages may hold linked extensions (which BuiltinImporter refuses), and nothing is looked for on disk."""
+"""First script in the executable: packages may hold linked extensions (BuiltinImporter refuses them), and nothing is sought on disk."""
 
 import sys
 from _frozen_importlib import BuiltinImporter, ModuleSpec
@@ -17,4 +17,4 @@ class LinkedImporter(BuiltinImporter):
 
 
 sys.meta_path[:] = [*sys.meta_path[:2], LinkedImporter]
-sys.frozen = True
+sys.frozen = True  # type: ignore[attr-defined]
