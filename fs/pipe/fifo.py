@@ -6,7 +6,7 @@ until the call is attempted again, or given up because of a signal. An entry of 
 """
 
 from fs.pipe.pipe import Pipe, PipeFile
-from kernel.abi.errno import EINTR, ENXIO, Errno
+from kernel.abi.errno import ENXIO, ERESTARTSYS, Errno
 from kernel.abi.fs import O_ACCMODE, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY
 
 
@@ -54,7 +54,7 @@ def give_up(inode):
         opening = inode.pipe.opening.pop(task, None)
         if opening is not None:
             opening.file.put()
-        return -EINTR
+        return -ERESTARTSYS
 
     return interrupted
 

@@ -66,7 +66,7 @@ cdef class Pipe:
             return -EAGAIN
         data = buf.take(min(room, want))
         self.append(data)
-        self.waiters.wake(POLLIN | POLLRDNORM)
+        self.waiters.wake(POLLIN | POLLRDNORM, 1)
         return len(data)
 
     cdef long write_packets(self, UserBuffer buf) except? -1:
@@ -82,7 +82,7 @@ cdef class Pipe:
             total += len(packet.data)
         if total == 0:
             return -EAGAIN
-        self.waiters.wake(POLLIN | POLLRDNORM)
+        self.waiters.wake(POLLIN | POLLRDNORM, 1)
         return total
 
     cdef Py_ssize_t room(self) noexcept:
