@@ -21,13 +21,32 @@ cdef enum:
     PATH_MAX = 4096
 
 
+cdef int proc_fd = -1
+
+
 def use_proc():
-    """Make /proc/self/fd the working directory. Before the jail; what a new file may be is up to the client: no umask."""
-    cdef int fd = libc.openat(libc.AT_FDCWD, "/proc/self/fd", libc.O_PATH | libc.O_DIRECTORY | libc.O_CLOEXEC)
-    if fd < 0 or libc.fchdir(fd) < 0:
+    """Make /proc/self/fd the working directory, unless it is; before the jail. No umask: what a new file may be is up to the client."""
+    global proc_fd
+    if proc_fd >= 0:
+        return
+    proc_fd = libc.syscall(libc.SYS_open_tree, <long> libc.AT_FDCWD, b"/proc/self/fd", libc.OPEN_TREE_CLONE | libc.OPEN_TREE_CLOEXEC)
+    if proc_fd < 0:
+        proc_fd = libc.openat(libc.AT_FDCWD, "/proc/self/fd", libc.O_PATH | libc.O_DIRECTORY | libc.O_CLOEXEC)
+    if proc_fd < 0:
         fail()
-    libc.close(fd)
     libc.umask(0)
+    return_to_proc()
+
+
+def return_to_proc():
+    """Go there again, from wherever."""
+    if libc.fchdir(proc_fd) < 0:
+        fail()
+
+
+def descriptors():
+    """What must stay open for that."""
+    return [proc_fd]
 
 
 cdef int fail() except -1:

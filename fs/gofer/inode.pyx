@@ -7,8 +7,6 @@ is at hand the host is asked directly. Descriptors are shared by the files of an
 and kept for a while after the last close: on an exclusive tree only.
 """
 
-import resource
-
 from _weakref import ref as weak_reference
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
@@ -36,7 +34,7 @@ cdef enum:
     SET_ATIME = 0x90                     # with ..._TO: the time given
     SET_MTIME = 0x120
     SHARED_FRESH_NS = 1000000            # a walk's attributes serve the call that walked
-    MAX_IDLE = 1024
+    MAX_IDLE = 512
     MAX_ENTRIES = 4000000
 
 cdef Layout T_ATTACH = layout_of(number_of("Tattach"))
@@ -122,9 +120,8 @@ cdef class GoferFileSystem(FileSystem):
 
     cdef void keep_idle(self, HostHandle handle):
         """Nobody uses the descriptor now: close it after a while."""
-        limit = min(<int> MAX_IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self.idle[handle] = None
-        if len(self.idle) > limit:
+        if len(self.idle) > MAX_IDLE:
             oldest = next(iter(self.idle))
             del self.idle[oldest]
             (<HostHandle> oldest).close()
