@@ -49,7 +49,7 @@ cdef class ThreadGroup:
     cdef public long long cstime_ns
     cdef public long maxrss
     cdef public object rusage_children
-    cdef public object waiter_fd         # host side: who asked for the exit status (exec); None
+    cdef public object on_exit           # callback(group, wait status) of the host side (exec); None
     cdef public int oom_score_adj
     cdef public long long start_ns
-    cdef public object exec_in_progress  # kernel.task.execve.Exec
+    cdef public object exec_in_progress  # kernel.task.execve.Exec; None

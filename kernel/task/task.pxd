@@ -56,6 +56,9 @@ cdef class Task(Waiter):
     cdef object timer
     cdef bint queued
     cdef public object after_host_calls  # callback(task, results) or None
+    cdef public bint in_call             # stopped inside a system call that is attempted again when it goes on
+    cdef public object forked            # the child its host thread is making; None
+    cdef public object born_action       # callback(task) instead of going to guest code at its birth; None
 
     # the rest of task_struct
     cdef public int exit_signal          # sent to the parent at exit of the leader; 0 for CLONE_THREAD
@@ -92,4 +95,4 @@ cdef class Task(Waiter):
     cpdef bint signal_pending(self)                                            # a signal that is not blocked waits
 
     # host calls made by its own host thread
-    cpdef long host_calls(self, list calls, long result, object then=*) except? -1   # returns ORDERED
+    cpdef long host_calls(self, list calls, long result, object then=*, object failed=*) except? -1   # returns ORDERED

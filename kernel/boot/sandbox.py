@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel of a sandbox, put together: boot() runs in the jailed process and does not return.
+
+Order (each step needs the one before): the platform's zygote is born with the final credentials, the filter closes, then file systems, the
+first process with its descriptors, the control socket. The first program is loaded before `create` returns, so that a missing one is
+an error of create; it runs when `start` says so.
+"""
+
+import gc
+import posix
+
+from fs.gofer.connection import Connection
+from fs.vfs.context import FsContext
+from kernel.abi.errno import EACCES, ENOENT, Errno
+from kernel.boot import filesystems, jail, machine, stdio, tables
+from kernel.boot.mounts import MountBuilder
+from kernel.boot.process import ALL_CAPABILITIES, find_program, make_task
+from kernel.boot.service import Service, shell_status
+from kernel.ipc.namespace import IpcNamespace
+from kernel.loader.load import load
+from kernel.platform.systrap import SystrapPlatform
+from kernel.task.creds import Creds
+from kernel.task.execve import execute
+from kernel.task.kernel import Kernel
+from kernel.task.namespaces import UtsNamespace
+from kernel.time.clock import Clock
+
+HOST = None     # the Machine; prepare() reads it while the host's files can be seen
+
+
+def prepare():
+    """Before the fork: everything that needs the host's files."""
+    global HOST
+    tables.load()
+    HOST = machine.read_host()
+
+
+class BootTask:
+    """Looks up and creates for the boot code, with all rights, before there are tasks."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+        self.creds = Creds(0, 0, (), ALL_CAPABILITIES)
+        self.fs = FsContext(None, None, 0, None)
+        self.files = None
+
+
+class Sandbox:
+    """One container's kernel and what belongs to it."""
+
+    def __init__(self, args):
+        self.args = args
+        self.log_fd = args.log_fd
+        self.started = False
+        self.init = None            # ThreadGroup of the first process
+        self.image = None           # its program, loaded and not started
+        self.consoles = {}
+        self.kernel = Kernel(Clock(), self.log)
+        self.kernel.machine = HOST or machine.read_host()
+        self.kernel.strace = args.strace
+        self.kernel.services = self
+
+    def log(self, text):
+        """A line for the debug log."""
+        if self.log_fd >= 0:
+            posix.write(self.log_fd, text.encode("utf-8", "replace") + b"\n")
+
+    def birth(self):
+        """Platform, jail, files, first process."""
+        args, kernel = self.args, self.kernel
+        kernel.reap_children()
+        kernel.platform = SystrapPlatform()
+        kernel.platform.start(kernel)
+        jail.close_jail(args)
+        self.connection = Connection(args.gofer_fd)
+        self.uts, self.ipc = UtsNamespace(args.hostname.encode() or b"localhost"), IpcNamespace()
+        boot_task = BootTask(kernel)
+        filesystems.begin(self, boot_task)
+        self.mounts = MountBuilder(self, self.connection, boot_task).build(args.mounts)
+        self.root = boot_task.fs.root
+        self.boot_task = boot_task
+        filesystems.apply_paths(self, boot_task, args.spec)
+        task = self.new_process(args.process, args.stdio, args.console_fd)
+        self.init = task.group
+        kernel.init = task.group
+        self.image = self.load_program(task, args.process)
+        if args.control_fd >= 0:
+            self.service = Service(self, args.control_fd)
+
+    def new_process(self, process, fds, console_fd):
+        """A task with its descriptors, without a program yet."""
+        task = make_task(self.kernel, process, self.root, self.mounts, self.uts, self.ipc)
+        stdio.give(self, task, process, fds, console_fd)
+        return task
+
+    def load_program(self, task, process):
+        """Find and load what the process is to run."""
+        argv = [text.encode("utf-8", "surrogateescape") for text in process.argv]
+        envv = [text.encode("utf-8", "surrogateescape") for text in process.envv]
+        path, file = find_program(task, argv, envv)
+        return load(task, path, file, argv, envv)
+
+    def start(self):
+        """`start`: the first program runs."""
+        if not self.started:
+            self.started = True
+            execute(self.init.leader, self.image)
+            self.image = None
+
+    def exec_process(self, process, fds, tty):
+        """Another process; returns its group. Errno if its program can't be run."""
+        task = self.new_process(process, [] if tty else fds, fds[0] if tty else -1)
+        try:
+            image = self.load_program(task, process)
+        except Errno:
+            self.discard(task)
+            raise
+        execute(task, image)
+        return task.group
+
+    def discard(self, task):
+        """A process that never ran."""
+        from kernel.task.exit import group_exit
+
+        group_exit(task.group, 0)
+
+    def resize(self, pid, rows, columns):
+        """A terminal that is no host pty has another size."""
+        console = self.consoles.get(pid) or self.consoles.get(0)
+        if console is not None:
+            console.set_size(rows, columns)
+
+    def run(self):
+        """Serve until the first process is gone; the exit status of this process."""
+        status = self.kernel.run()
+        if self.args.control_fd >= 0:
+            self.service.init_ended(status)
+        for console in self.consoles.values():
+            console.drain()
+        return shell_status(status)
+
+
+def boot(args):
+    """In the jailed process: make the sandbox, report, run, exit with the first process's status."""
+    sandbox = Sandbox(args)
+    try:
+        sandbox.birth()
+    except Errno as error:
+        args.report_error(describe(args, error))
+        posix._exit(128)
+    args.report_ready()
+    gc.collect()
+    gc.freeze()
+    if not args.wait_for_start:
+        sandbox.start()
+    posix._exit(sandbox.run())
+
+
+def describe(args, error):
+    """The wording that Docker turns into 127, 126 or 125."""
+    name = args.process.argv[0] if args.process.argv else ""
+    if error.number == ENOENT and "/" not in name:
+        return f'exec: "{name}": executable file not found in $PATH'
+    if error.number == EACCES:
+        return f'exec: "{name}": permission denied'
+    return f'exec: "{name}": {error}'.lower() if error.number == ENOENT else f'"{name}": {error}'

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# The kernel of one sandbox: its event loop, and the tables of everything alive.
+
+from kernel.platform.platform cimport GuestThread, Platform, PlatformEvents
+from kernel.sync.runqueue cimport RunQueue
+from kernel.task.group cimport ThreadGroup
+from kernel.task.task cimport Task
+from kernel.time.clock cimport Clock
+from kernel.time.timers cimport TimerQueue
+
+
+cdef class Watch:                        # a host descriptor in the kernel's epoll
+    cdef readonly int fd
+    cdef public object callback          # called with the EPOLL* events
+
+
+cdef class Kernel(PlatformEvents):
+    cdef public Platform platform
+    cdef public Clock clock
+    cdef public TimerQueue timers
+    cdef RunQueue runqueue
+    cdef public dict tasks               # tid -> Task, all that are not reaped
+    cdef public dict groups              # pid -> ThreadGroup, zombies included
+    cdef public dict pgrps               # pgid -> ProcessGroup
+    cdef public int last_pid
+    cdef public ThreadGroup init         # pid 1; None before it started
+    cdef public object machine           # kernel.boot.machine.Machine: what the guests may know of the host
+    cdef public object log               # callable(str)
+    cdef public bint strace
+    cdef public bint finished
+    cdef public int exit_status          # wait status of init
+    cdef int epoll
+    cdef int child_signal                # signalfd of SIGCHLD
+    cdef dict watches                    # fd -> Watch
+    cdef public unsigned long slow_calls # handlers that held the kernel for more than 200 us
+    cdef public object services          # what the boot code hung up for others (gofer connections, devpts...)
+    cdef public unsigned long nr_syscalls
+    cdef public bint paused
+
+    cdef int serve(self, Task task) except -1            # (re)attempt the system call of a task
+    cdef int finish(self, Task task, long result) except -1
+    cdef int back_to_guest(self, Task task, bint in_call) except -1
+    cdef int run_watches(self) except -1
+    cdef int run_woken(self) except -1
+    cdef int handler_failed(self, Task task, object row) except -1
+    cdef int trace(self, Task task, object row, long result) except -1
+    cpdef resume_stopped(self, Task task)
+    cpdef kick(self, Task task)                          # a signal waits: look at it soon
+    cpdef long order_host_calls(self, Task task, list calls, long result, object then, object failed) except? -1
+    cpdef int new_pid(self) except -1

@@ -1,0 +1,497 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel: one thread, one loop, like a uniprocessor Unix.
+
+Events of the platform (system calls, faults, births, deaths), host descriptors and timers come in here one at a time; a request is served
+to its end or until its task waits. No other thread touches kernel objects, so nothing is locked.
+
+Rules: a handler that raises anything but Errno kills only its own process, with a log line that names the call. A handler that holds the
+kernel for more than SLOW_NS is counted. Before a request waits, pending signals are looked at.
+"""
+
+import traceback
+
+from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
+from libc.string cimport memset
+
+from kernel.abi.errno cimport EFAULT, EINTR, ENOMEM, ENOSYS, ERESTARTSYS, Errno
+from kernel.abi.signal cimport SA_RESTART, SIGKILL, SIGSEGV, SIGSYS
+from kernel.platform.platform cimport HostCall, Space
+from kernel.signal.deliver cimport GO_ON, STAY, deliver
+from kernel.signal.pending cimport fault_info
+from kernel.signal.send cimport force
+from kernel.syscalls.table cimport Row, row_of
+from kernel.task.exit cimport end_born_dead, group_exit, space_died
+from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, ORDERING, SERVING, STOPPED, WAITING
+
+cdef extern from "<sys/epoll.h>" nogil:
+    ctypedef union epoll_data_t:
+        int fd
+    struct epoll_event:
+        unsigned int events
+        epoll_data_t data
+    int epoll_create1(int flags)
+    int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
+    int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
+    enum:
+        EPOLL_CTL_ADD
+        EPOLL_CTL_DEL
+        EPOLL_CTL_MOD
+        EPOLL_CLOEXEC
+
+cdef extern from "<poll.h>" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int ppoll(pollfd *fds, unsigned long count, const timespec *timeout, const void *mask)
+    enum:
+        POLLIN
+
+cdef extern from "<signal.h>" nogil:
+    ctypedef struct sigset_t:
+        pass
+    int sigemptyset(sigset_t *mask)
+    int sigaddset(sigset_t *mask, int signo)
+    int sigprocmask(int how, const sigset_t *mask, sigset_t *old)
+    enum:
+        SIG_BLOCK
+
+cdef extern from "<sys/signalfd.h>" nogil:
+    int signalfd(int fd, const sigset_t *mask, int flags)
+    enum:
+        SFD_NONBLOCK
+        SFD_CLOEXEC
+
+cdef extern from "<sys/wait.h>" nogil:
+    int waitpid(int pid, int *status, int options)
+    enum:
+        WNOHANG
+        __WALL
+
+cdef extern from "<unistd.h>" nogil:
+    ssize_t read(int fd, void *buf, size_t count)
+
+cdef enum:
+    SLOW_NS = 200000
+    PID_MAX = 4194304
+    NR_MMAP_FD_ARGUMENT = 4
+    NR_CLOSE = 3
+    FIRST_DONATED = 8
+    MAX_HOST_CALLS = 16
+    BATCH = 16                           # notifications served before other events are looked at
+
+
+cdef class Watch:
+    """One host descriptor that the loop listens to."""
+
+
+cdef class Kernel(PlatformEvents):
+    """The kernel of a sandbox. `platform` is set by the boot code before run()."""
+
+    def __init__(self, Clock clock, log):
+        self.clock = clock
+        self.log = log
+        self.timers = TimerQueue()
+        self.runqueue = RunQueue()
+        self.tasks, self.groups, self.pgrps, self.watches = {}, {}, {}, {}
+        self.services = {}
+        self.epoll = epoll_create1(EPOLL_CLOEXEC)
+        if self.epoll < 0:
+            raise OSError(host_errno, "epoll_create1")
+
+    def run_queue(self):
+        """The queue that woken tasks stand in."""
+        return self.runqueue
+
+    def run(self):
+        """Serve until pid 1 is gone; returns its wait status."""
+        cdef pollfd fds[2]
+        cdef timespec timeout
+        cdef long long next_ns
+        fds[0].fd, fds[0].events = self.platform.listener, POLLIN
+        fds[1].fd, fds[1].events = self.epoll, POLLIN
+        while not self.finished:
+            self.run_woken()
+            if self.finished:
+                break
+            next_ns = self.timers.next_deadline()
+            if next_ns >= 0:
+                next_ns = max(next_ns - self.clock.monotonic_ns(), 0)
+                timeout.tv_sec, timeout.tv_nsec = next_ns // 1000000000, next_ns % 1000000000
+            if ppoll(fds, 2, &timeout if next_ns >= 0 else NULL, NULL) < 0:
+                if host_errno != HOST_EINTR:
+                    raise OSError(host_errno, "ppoll")
+                continue
+            if fds[0].revents:
+                self.platform.dispatch()
+            if fds[1].revents:
+                self.run_watches()
+            if next_ns >= 0:
+                self.timers.run(self.clock.monotonic_ns())
+        return self.exit_status
+
+    def watch(self, int fd, unsigned int events, callback):
+        """Call back with EPOLL* bits whenever the host descriptor has one of `events`; one watch a descriptor."""
+        cdef epoll_event event
+        cdef Watch watch = Watch()
+        memset(&event, 0, sizeof(event))
+        event.events = events
+        event.data.fd = fd
+        operation = EPOLL_CTL_MOD if fd in self.watches else EPOLL_CTL_ADD
+        if epoll_ctl(self.epoll, operation, fd, &event) < 0:
+            raise OSError(host_errno, "epoll_ctl")
+        watch.fd, watch.callback = fd, callback
+        self.watches[fd] = watch
+        return watch
+
+    def unwatch(self, Watch watch):
+        """Stop listening; the descriptor must still be open."""
+        if self.watches.get(watch.fd) is watch:
+            del self.watches[watch.fd]
+            epoll_ctl(self.epoll, EPOLL_CTL_DEL, watch.fd, NULL)
+
+    def reap_children(self):
+        """Listen for the deaths of stubs: they are all children of this process."""
+        cdef sigset_t mask
+        sigemptyset(&mask)
+        sigaddset(&mask, 17)
+        sigprocmask(SIG_BLOCK, &mask, NULL)
+        self.child_signal = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC)
+        if self.child_signal < 0:
+            raise OSError(host_errno, "signalfd")
+        self.watch(self.child_signal, POLLIN, self.on_child_signal)
+
+    def on_child_signal(self, events):
+        """Some host children are gone."""
+        cdef char buf[1024]
+        cdef int status, pid
+        while read(self.child_signal, buf, sizeof(buf)) > 0:
+            pass
+        while True:
+            pid = waitpid(-1, &status, WNOHANG | __WALL)
+            if pid <= 0:
+                return
+            self.platform.child_died(pid, status)
+
+    cdef int run_watches(self) except -1:
+        cdef epoll_event events[16]
+        cdef int count = epoll_wait(self.epoll, events, 16, 0)
+        cdef Watch watch
+        for i in range(count):
+            watch = self.watches.get(events[i].data.fd)
+            if watch is not None:
+                try:
+                    watch.callback(events[i].events)
+                except Exception:
+                    self.log("host event on descriptor %d: %s" % (watch.fd, traceback.format_exc()))
+        return 0
+
+    cdef int run_woken(self) except -1:
+        """Attempt again what was woken, once each."""
+        cdef Task task
+        while not self.finished:
+            task = self.runqueue.pop()
+            if task is None:
+                return 0
+            task.queued = False
+            if task.state == WAITING:
+                task.leave_queues()
+                self.serve(task)
+        return 0
+
+    # system calls
+
+    cdef int on_syscall(self, GuestThread thread) except -1:
+        cdef Task task = <Task> thread.task
+        if task.state == DEAD:
+            return end_born_dead(thread)
+        self.nr_syscalls += 1
+        task.number = thread.syscall_number()
+        thread.arguments(task.args)
+        task.progress = None
+        task.timed_out = False
+        return self.serve(task)
+
+    cdef int serve(self, Task task) except -1:
+        cdef long result
+        cdef Row row = row_of(task.number)
+        cdef long long started = self.clock.monotonic_ns()
+        task.state = SERVING
+        if row is None:
+            result = -ENOSYS
+        else:
+            try:
+                result = row.call(task)
+            except Errno as error:
+                result = -error.number
+            except MemoryError:
+                result = -ENOMEM
+            except Exception:
+                return self.handler_failed(task, row)
+        if self.clock.monotonic_ns() - started > SLOW_NS:
+            self.slow_calls += 1
+        task.timed_out = False
+        if self.strace:
+            self.trace(task, row, result)
+        if task.state == DEAD or result == ORDERED:
+            return 0
+        if result == BLOCKED:
+            if task.signal_pending():
+                task.leave_queues()
+                return self.back_to_guest(task, True)
+            return 0
+        return self.finish(task, result)
+
+    cdef int handler_failed(self, Task task, object row) except -1:
+        self.log("task %d (%s): %s(%s) failed in the kernel; its process is killed\n%s" % (
+            task.tid, task.comm.decode("ascii", "replace"), row.name, row.arguments_text(task), traceback.format_exc()))
+        if task.state != DEAD:
+            task.leave_queues()
+            group_exit(task.group, SIGKILL)
+        return 0
+
+    cdef int trace(self, Task task, object row, long result) except -1:
+        name = "syscall_%d" % task.number if row is None else row.name
+        shown = "" if row is None else row.arguments_text(task)
+        value = {BLOCKED: "...", ORDERED: "(ordered)"}.get(result)
+        self.log("[%d] %s(%s) = %s" % (task.tid, name, shown, value or result))
+        return 0
+
+    cdef int finish(self, Task task, long result) except -1:
+        """The call has its result: give it, deliver signals, go on."""
+        task.thread.set_result(result)
+        if task.restore_blocked:
+            task.restore_blocked = False
+            task.blocked = task.saved_blocked
+        return self.back_to_guest(task, False)
+
+    cdef int back_to_guest(self, Task task, bint in_call) except -1:
+        """Deliver what is pending; then resume, or attempt the unfinished call again (in_call), or stay stopped."""
+        task.in_call = in_call
+        if task.signal_pending() or task.group.stopped:
+            if deliver(task) == STAY:
+                return 0
+        if task.in_call:
+            task.in_call = False
+            return self.serve(task)
+        task.state = GUEST
+        task.thread.resume()
+        return 0
+
+    cpdef resume_stopped(self, Task task):
+        """SIGCONT: a stopped task goes on where it was."""
+        if task.state == STOPPED:
+            self.back_to_guest(task, task.in_call)
+
+    cpdef kick(self, Task task):
+        """A signal waits for the task: have it looked at soon, wherever the task is."""
+        if task.state == WAITING:
+            task.wake(0)
+        elif task.state == GUEST:
+            task.thread.interrupt()
+
+    def result_of(self, Task task, long result):
+        """A handler that answered ORDERED or waits in the middle has its result now."""
+        if task.state != DEAD:
+            self.finish(task, result)
+
+    # other events of the platform
+
+    cdef int on_foreign_syscall(self, GuestThread thread) except -1:
+        cdef Task task = <Task> thread.task
+        if task.state == DEAD:
+            return end_born_dead(thread)
+        return self.finish(task, -ENOSYS)
+
+    cdef int on_fault(self, GuestThread thread, int signo, int code, unsigned long address) except -1:
+        cdef Task task = <Task> thread.task
+        if task.state == DEAD:
+            return end_born_dead(thread)
+        task.state = SERVING
+        force(task, fault_info(signo, code, address))
+        if task.state != DEAD:
+            self.back_to_guest(task, False)
+        return 0
+
+    cdef int on_interrupt(self, GuestThread thread) except -1:
+        cdef Task task = <Task> thread.task
+        if task.state == DEAD:
+            return end_born_dead(thread)
+        task.state = SERVING
+        return self.back_to_guest(task, False)
+
+    cdef int on_futex_interrupt(self, GuestThread thread) except -1:
+        """A native futex wait was broken off: as ERESTARTSYS without, as EINTR with a handler."""
+        cdef Task task = <Task> thread.task
+        if task.state == DEAD:
+            return end_born_dead(thread)
+        task.number = thread.syscall_number()
+        thread.arguments(task.args)
+        task.state = SERVING
+        task.restart = ERESTARTSYS
+        task.interrupted = None
+        task.in_call = True
+        if task.signal_pending() or task.group.stopped:
+            if deliver(task) == STAY:
+                return 0
+        if task.in_call:
+            task.in_call = False
+            thread.restart_syscall()
+        task.state = GUEST
+        thread.resume()
+        return 0
+
+    cpdef long order_host_calls(self, Task task, list calls, long result, object then, object failed) except? -1:
+        """See Task.host_calls."""
+        return ordered_calls(self, task, list(calls), result, then, failed)
+
+    cdef int on_host_calls(self, GuestThread thread, HostCall *calls, int count) except -1:
+        cdef Task task = <Task> thread.task
+        if task.state == DEAD:
+            return end_born_dead(thread)
+        then = task.after_host_calls
+        task.after_host_calls = None
+        task.state = SERVING
+        then([(calls[i].number, calls[i].result) for i in range(count)])
+        return 0
+
+    cdef int on_clone(self, GuestThread thread, long error) except -1:
+        cdef Task task = <Task> thread.task
+        if task.state == DEAD:
+            return end_born_dead(thread)
+        from kernel.task import clone
+        return clone.host_clone_ended(self, task, error)
+
+    cdef int on_born(self, GuestThread thread) except -1:
+        cdef Task task = <Task> thread.task
+        if task is None or task.state == DEAD:
+            return end_born_dead(thread)
+        if task.born_action is not None:
+            action, task.born_action = task.born_action, None
+            action(task)
+            return 0
+        if task.mm.space is None:
+            task.mm.space = thread.space
+        return self.back_to_guest(task, False)
+
+    cdef int on_breach(self, GuestThread thread, str what) except -1:
+        cdef Task task = <Task> thread.task
+        if task is None:
+            self.log("a stub broke the protocol: %s; killed" % what)
+            return 0
+        self.log("task %d (%s) broke the protocol: %s; its process is killed" % (task.tid, task.comm.decode("ascii", "replace"), what))
+        if task.state != DEAD:
+            group_exit(task.group, SIGSYS)
+        return 0
+
+    cdef int on_space_dead(self, Space space, int wait_status) except -1:
+        return space_died(self, space, wait_status)
+
+    cpdef int new_pid(self) except -1:
+        """A process number that is free: the next after the last one given out."""
+        cdef int pid = self.last_pid
+        while True:
+            pid = pid + 1 if pid + 1 < PID_MAX else 300
+            if pid not in self.tasks and pid not in self.groups and pid not in self.pgrps:
+                self.last_pid = pid
+                return pid
+
+
+cdef class Batch:
+    """A list of host calls under way, at most MAX_HOST_CALLS of them ordered at once."""
+
+    cdef Kernel kernel
+    cdef Task task
+    cdef list calls                      # still to be ordered
+    cdef list taken                      # ordered now; None stands for a close that we added
+    cdef list done                       # (number, result) of earlier batches
+    cdef long result
+    cdef object then
+    cdef object failed
+
+    cdef long order(self) except? -1:
+        """Order the next batch; without a callback the last one goes straight on with guest code."""
+        cdef HostCall batch[MAX_HOST_CALLS]
+        cdef int count = 0, donated = FIRST_DONATED
+        cdef Task task = self.task
+        self.taken = []
+        while self.calls and count + 1 < MAX_HOST_CALLS:
+            call = self.calls.pop(0)
+            fill(&batch[count], call)
+            self.taken.append(call)
+            count += 1
+            if len(call) > 7 and call[7] >= 0:
+                task.thread.donate(call[7], donated)
+                batch[count - 1].args[NR_MMAP_FD_ARGUMENT] = donated
+                fill(&batch[count], (NR_CLOSE, donated))
+                self.taken.append(None)
+                donated += 1
+                count += 1
+        straight = not self.calls and self.then is None
+        task.after_host_calls = self.ended
+        if straight:
+            self.prepare_result()
+        task.state = GUEST if straight else ORDERING
+        task.thread.host_calls(batch, count, straight)
+        if straight and task.signal_pending():
+            task.thread.interrupt()
+        return ORDERED
+
+    cdef void prepare_result(self):
+        cdef Task task = self.task
+        task.thread.set_result(self.result)
+        if task.restore_blocked:
+            task.restore_blocked = False
+            task.blocked = task.saved_blocked
+
+    def ended(self, results):
+        """A batch came back: the next one, the callback, or the result."""
+        cdef long answer
+        try:
+            answer = self.follow(results)
+        except Errno as error:
+            answer = -error.number
+        except Exception:
+            self.kernel.log("task %d: after host calls: %s" % (self.task.tid, traceback.format_exc()))
+            group_exit(self.task.group, SIGKILL)
+            return
+        if answer == ORDERED or self.task.state == DEAD:
+            return
+        if answer == BLOCKED:
+            if self.task.signal_pending():
+                self.task.leave_queues()
+                self.kernel.back_to_guest(self.task, True)
+            return
+        self.kernel.finish(self.task, answer)
+
+    cdef long follow(self, results) except? -1:
+        failed = 0
+        for i in range(len(results)):
+            if self.taken[i] is not None:
+                self.done.append(results[i])
+            if -4096 < results[i][1] < 0:
+                failed = results[i][1]
+        if failed and self.then is None:
+            return failed if self.failed is None else self.failed(self.task, self.done)
+        if self.calls and not failed:
+            return self.order()
+        return self.result if self.then is None else self.then(self.task, self.done)
+
+
+cdef long ordered_calls(Kernel kernel, Task task, list calls, long result, object then, object failed) except? -1:
+    cdef Batch batch = Batch()
+    batch.kernel, batch.task, batch.calls, batch.done = kernel, task, calls, []
+    batch.result, batch.then, batch.failed = result, then, failed
+    return batch.order()
+
+
+cdef int fill(HostCall *call, tuple values) except -1:
+    cdef int i
+    memset(call, 0, sizeof(HostCall))
+    call.number = values[0]
+    for i in range(min(len(values) - 1, 6)):
+        call.args[i] = <unsigned long> (<object> values[i + 1] & 0xffffffffffffffff)
+    return 0
