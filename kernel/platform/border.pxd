@@ -6,7 +6,7 @@ from kernel.platform.x86_64.abi cimport context, machine, report
 
 
 cdef struct Birth:                       # what the zygote found out, before any guest existed
-    unsigned long vdso
+    unsigned long vdso, hwcap, hwcap2, minsigstksz       # from its auxiliary vector; libc edits ours
     unsigned long xfeatures
     unsigned long xstate_size            # bytes of the vector state in a signal frame
     unsigned int mxcsr_mask

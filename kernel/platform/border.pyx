@@ -170,7 +170,7 @@ cdef class ContextArea:
 
     cdef void take_birth(self, Birth *into) noexcept nogil:
         cdef context *c = self.at(0)
-        into.vdso = c.vdso
+        into.vdso, into.hwcap, into.hwcap2, into.minsigstksz = c.vdso, c.hwcap, c.hwcap2, c.minsigstksz
         into.xfeatures = c.xfeatures
         into.xstate_size = c.xstate_size
         into.mxcsr_mask = c.mxcsr_mask

@@ -5,16 +5,18 @@ ENOENT from any of them means that the thread left its notification (a signal, a
 sequence number of the bell tells what to do when it rings again. WAIT_KILLABLE_RECV is not used, since it blocks the freezer.
 """
 
-from libc.errno cimport EINTR, errno
+from libc.errno cimport errno
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 from posix.fcntl cimport O_CLOEXEC
 from posix.ioctl cimport ioctl
+from posix.signal cimport SIG_BLOCK, SIG_SETMASK, sigfillset, sigset_t
 from posix.unistd cimport close
 
 cdef extern from *:
     """
     #include <poll.h>
+    #include <signal.h>
     #include <sys/ioctl.h>
     #include <linux/seccomp.h>
     #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -25,6 +27,7 @@ cdef extern from *:
     #endif
     """
     unsigned long SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_IOCTL_NOTIF_ADDFD, SECCOMP_IOCTL_NOTIF_SET_FLAGS
+    int pthread_sigmask(int how, const sigset_t *set, sigset_t *old) nogil
     enum:
         SECCOMP_ADDFD_FLAG_SETFD
         SECCOMP_ADDFD_FLAG_SEND
@@ -89,8 +92,12 @@ cdef class Listener:
         return -errno
 
     cdef int add_descriptor(self, uint64_t id, int host_fd, int at, bint and_answer) noexcept nogil:
-        """Our host_fd becomes `at` in the stub. Waits until the target has run. The number, or -errno."""
+        """Our host_fd becomes `at` in the stub. Waits until the target has run. The number, or -errno.
+
+        A signal to us in the middle would take the descriptor back but leave the answer: so none.
+        """
         cdef seccomp_notif_addfd add
+        cdef sigset_t all, before
         cdef int got
         memset(&add, 0, sizeof(add))
         add.id = id
@@ -98,7 +105,10 @@ cdef class Listener:
         add.srcfd = host_fd
         add.newfd = at
         add.newfd_flags = O_CLOEXEC
-        while True:
-            got = ioctl(self.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add)
-            if got >= 0 or errno != EINTR:
-                return got if got >= 0 else -errno
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, &before)
+        got = ioctl(self.fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add)
+        if got < 0:
+            got = -errno
+        pthread_sigmask(SIG_SETMASK, &before, NULL)
+        return got

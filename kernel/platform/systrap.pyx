@@ -35,14 +35,12 @@ cdef extern from *:
     """
     unsigned long getauxval(unsigned long type) nogil
     enum:
-        AT_HWCAP
         AT_HWCAP2
         SYS_tgkill
     const unsigned int AUDIT_ARCH_X86_64
     long syscall(long number, ...) nogil
 
 cdef enum:
-    AT_MINSIGSTKSZ = 51
     HWCAP2_FSGSBASE = 2
     NR_TIDS = 4194305                    # PID_MAX_LIMIT + 1
     X32_BIT = 0x40000000
@@ -152,9 +150,9 @@ cdef class SystrapPlatform(Platform):
         return {
             "min_address": MIN_ADDRESS,
             "guest_end": GUEST_END,
-            "minsigstksz": getauxval(AT_MINSIGSTKSZ) or SMALLEST_FRAME,
-            "hwcap": getauxval(AT_HWCAP),
-            "hwcap2": getauxval(AT_HWCAP2),
+            "minsigstksz": self.zygote.birth.minsigstksz or SMALLEST_FRAME,
+            "hwcap": self.zygote.birth.hwcap,
+            "hwcap2": self.zygote.birth.hwcap2,
             "platform": "x86_64",
         }
 

@@ -13,6 +13,7 @@ from posix.unistd cimport close, dup
 from os import urandom
 
 from kernel.abi.errno cimport Errno
+from kernel.platform.log import log
 from kernel.platform.x86_64.abi cimport (
     FD_CONTEXTS, FD_DONATED, FORK_FLAGS, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD,
     R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RFL, RIP, RSI, RSP, SIG_INTR,
@@ -310,6 +311,7 @@ cdef class SystrapThread(GuestThread):
         if self.newborn and self.leads() and self.stub.area.memfd >= 0:
             got = self.listener.add_descriptor(notification, self.stub.area.memfd, FD_CONTEXTS, True)
             if got < 0 and got != -ENOENT:
+                log(f"contexts for host process {self.host_tid}: error {-got}")
                 self.space.kill()
         else:
             self.listener.answer(notification)

@@ -126,7 +126,8 @@ struct context {
     /* bootstrap: written by the zygote before any guest exists */
     volatile int32_t listener;      /* descriptor number + 1 */
     uint32_t mxcsr_mask;
-    uint64_t vdso, xfeatures, xstate_size;
+    uint64_t xfeatures, xstate_size;
+    uint64_t vdso, hwcap, hwcap2, minsigstksz;          /* from its auxiliary vector */
 
     /* reserved for what comes: several servers, spinning hand-over, rewritten call sites, the window */
     volatile uint32_t home_server, mode, cpu, hot_seq, hot_rep, site_hits;

@@ -36,5 +36,5 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         report report
         int32_t listener
         uint32_t mxcsr_mask
-        uint64_t vdso, xfeatures, xstate_size
+        uint64_t xfeatures, xstate_size, vdso, hwcap, hwcap2, minsigstksz
         host_call host[MAX_HOST_CALLS]

@@ -16,7 +16,8 @@ enum { SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_rt_sigaction = 13, SYS_
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
 enum { EINTR = 4, EINVAL = 22, ENOSYS = 38 };
 enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10, FUTEX_OP = 0x7f };
-enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NO_NEW_PRIVS = 38, AT_SYSINFO_EHDR = 33 };
+enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NO_NEW_PRIVS = 38 };
+enum { AT_HWCAP = 16, AT_HWCAP2 = 26, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51 };
 enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
 #define AUDIT_ARCH_X86_64 0xc000003e
 #define FP_XSTATE_MAGIC1 0x46505853
@@ -245,7 +246,7 @@ HIDDEN NORETURN void on_signal(int signo, struct siginfo *info, struct ucontext 
 
 /* ---- the zygote's bootstrap, before any guest exists ---- */
 
-static void find_vdso(struct context *c, uint64_t *stack)
+static void read_auxv(struct context *c, uint64_t *stack)
 {
     uint64_t *v = stack + *stack + 2;                   /* argc, argv, 0, envp, 0, auxv */
 
@@ -254,6 +255,12 @@ static void find_vdso(struct context *c, uint64_t *stack)
     for (v++; *v; v += 2)
         if (*v == AT_SYSINFO_EHDR)
             c->vdso = v[1];
+        else if (*v == AT_HWCAP)
+            c->hwcap = v[1];
+        else if (*v == AT_HWCAP2)
+            c->hwcap2 = v[1];
+        else if (*v == AT_MINSIGSTKSZ)
+            c->minsigstksz = v[1];
 }
 
 static void set_handlers(uint64_t handler)
@@ -274,7 +281,7 @@ HIDDEN NORETURN void zygote_main(uint64_t *exec_stack)
     struct host_call seccomp = c->host[0];              /* the sentry wrote its arguments */
 
     c->stack = CTX_BASE + SLOT_TOP;
-    find_vdso(c, exec_stack);
+    read_auxv(c, exec_stack);
     if (sys(SYS_madvise, CTX_BASE, CTX_SIZE, MADV_DONTFORK, 0, 0))
         die(101);
     if (sys(SYS_mmap, RO_PAGE, 4096, PROT_READ, MAP_SHARED_FIXED, FD_RO_PAGE) != RO_PAGE)
