@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ShmemFile: the memory of one MAP_SHARED|MAP_ANONYMOUS mapping (or System V segment), one memfd of the host.
+
+The memfd can neither shrink nor grow, so that nobody gets SIGBUS by another's doing. The kernel never maps it.
+"""
+
+from libc.errno cimport errno
+from posix.unistd cimport close, ftruncate
+
+from kernel.abi.errno cimport EINVAL, Errno
+
+cdef extern from "<sys/mman.h>" nogil:
+    int memfd_create(const char *name, unsigned int flags)
+
+cdef extern from "<fcntl.h>" nogil:
+    int fcntl(int fd, int command, ...)
+    int fallocate(int fd, int mode, long long offset, long long length)
+
+cdef enum:
+    MFD_CLOEXEC = 1
+    MFD_ALLOW_SEALING = 2
+    F_ADD_SEALS = 1033
+    F_SEAL_SEAL = 1
+    F_SEAL_SHRINK = 2
+    F_SEAL_GROW = 4
+    FALLOC_FL_KEEP_SIZE = 1
+    FALLOC_FL_PUNCH_HOLE = 2
+
+
+cdef class ShmemFile(File):
+    """Zeroes of a fixed size that whoever maps it shares."""
+
+    def __init__(self, unsigned long size, str title="/dev/zero (deleted)"):
+        self.fd = -1
+        self.size, self.title = size, title
+        self.flags = 2
+        if size > 0x7ffffffffffff000:
+            raise Errno(EINVAL)
+        self.fd = memfd_create(b"shmem", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+        if self.fd < 0:
+            raise Errno(errno)
+        if ftruncate(self.fd, <long> size) or fcntl(self.fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW):
+            raise Errno(errno)
+
+    def __dealloc__(self):
+        if self.fd >= 0:
+            close(self.fd)
+
+    cpdef tuple mmap_descriptor(self, int prot, int flags, long long offset, long long length):
+        """The memfd itself."""
+        return (self.fd, offset)
+
+    cpdef punch(self, long long offset, long long length):
+        """MADV_REMOVE: the pages read as zeroes again."""
+        if fallocate(self.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length):
+            raise Errno(errno)
+
+    cpdef release(self):
+        close(self.fd)
+        self.fd = -1
