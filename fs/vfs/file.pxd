@@ -13,6 +13,8 @@ cdef class File:
     cdef public object inode             # fs.vfs.inode.Inode; never None
     cdef public WaitQueue waiters        # woken with POLL* bits when readiness changes
     cdef public object owner             # F_SETOWN: who gets SIGIO; None
+    cdef public bint counts_as_writer    # inode.writers was raised for it
+    cdef public bint denies_writers      # opened to be executed: inode.writers was lowered for it
     cdef public object epolls            # epoll items that watch this description, told at release: dict item -> None, or None
 
     cpdef long read(self, object task, UserBuffer buf, long long pos) except? -1
@@ -23,6 +25,9 @@ cdef class File:
     cpdef long long seek(self, long long offset, int whence) except? -1
     cpdef bint seekable(self)
     cpdef tuple mmap_descriptor(self, int prot, int flags, long long offset, long long length)
+    cpdef fsync(self, bint data_only)
+    cpdef fallocate(self, object task, int mode, long long offset, long long length)
     cpdef release(self)
     cpdef object get(self)
     cpdef put(self)
+    cdef let_go(self)

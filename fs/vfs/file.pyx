@@ -11,7 +11,10 @@ Rules for every kind of file:
   (POSIX locks) is done by FdTable.
 """
 
-from kernel.abi.errno cimport EINVAL, ENODEV, ENOTTY, ESPIPE, Errno
+from kernel.abi.errno cimport EINVAL, ENODEV, ENOTTY, EOPNOTSUPP, ESPIPE, Errno
+from kernel.abi.fs cimport IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, O_ACCMODE, O_PATH, O_RDONLY
+
+from fs.vfs.notify import notify_path
 
 POLLIN_OUT_RDNORM_WRNORM = 0x145
 
@@ -59,6 +62,14 @@ cdef class File:
         """
         raise Errno(ENODEV)
 
+    cpdef fsync(self, bint data_only):
+        """fsync(2), fdatasync(2): what was written is safe. Raises EINVAL for kinds that have nothing to keep."""
+        raise Errno(EINVAL)
+
+    cpdef fallocate(self, object task, int mode, long long offset, long long length):
+        """fallocate(2): FALLOC_FL_* checked for contradictions by the caller. EOPNOTSUPP if this kind can't."""
+        raise Errno(EOPNOTSUPP)
+
     cpdef release(self):
         """The last reference went: give back what the description holds."""
 
@@ -74,4 +85,19 @@ cdef class File:
             if self.epolls is not None:
                 for item in list(self.epolls):
                     item.file_released()
+            self.let_go()
             self.release()
+
+    cdef let_go(self):
+        """What the description held of its inode: locks, the right to write, a place on the watch list."""
+        inode = self.inode
+        if inode is None or self.flags & O_PATH:
+            return
+        if self.counts_as_writer:
+            inode.writers -= 1
+        if self.denies_writers:
+            inode.writers += 1
+        if inode.locks is not None:
+            inode.locks.drop_file(self)
+        if self.path is not None:
+            notify_path(self.path, IN_CLOSE_NOWRITE if self.flags & O_ACCMODE == O_RDONLY else IN_CLOSE_WRITE)

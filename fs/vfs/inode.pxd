@@ -5,6 +5,8 @@ from fs.vfs.file cimport File
 
 
 cpdef unsigned long new_anonymous_dev()
+cpdef set_clock(clock)                   # anything with realtime_ns(); until then the host's clock is read
+cpdef long long now_ns() except? -1      # ns since the epoch, for timestamps
 
 
 cdef class Inode
@@ -17,6 +19,9 @@ cdef class FileSystem:                   # "super block": one mounted instance, 
     cdef public str source               # first field of /proc/mounts
     cdef public Inode root
     cdef public bint cache_dentries      # positive and negative lookups stay valid until changed from inside
+    cdef public bint opens_special       # Inode.open is called for device nodes, fifos and sockets too
+    cdef public int nr_mounts            # places where it is mounted, in all namespaces
+    cdef public object root_dentry       # fs.vfs.dentry.Dentry of root: all mounts share one tree; None until mounted
     cpdef dict statfs(self)
     cpdef sync(self)
     cpdef str show_options(self)
@@ -40,6 +45,7 @@ cdef class Inode:
     cdef public object watches           # inotify marks; None while nobody watches
     cdef public object locks             # flock and POSIX locks; None while there are none
     cdef public object socket            # AF_UNIX socket bound here; None
+    cdef public int writers              # open for writing; negative: being executed, nobody may write (ETXTBSY)
     cdef public object pipe              # fs.pipe.pipe.Pipe of an open fifo; None
 
     cpdef Inode lookup(self, bytes name)

@@ -5,9 +5,27 @@ Rules: permission, existence, type and read-only checks are done by the caller (
 is called; an operation does the work and keeps its own attributes (nlink, size, times) right. Operations raise Errno.
 """
 
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+
 from kernel.abi.errno cimport EINVAL, EIO, ENOTDIR, EOPNOTSUPP, EPERM, Errno
 
 cdef unsigned int next_anonymous_minor = 20
+cdef object kernel_clock = None
+
+
+cpdef set_clock(clock):
+    """The clock of timestamps: at boot the kernel's, in tests a MockClock, None for the host's."""
+    global kernel_clock
+    kernel_clock = clock
+
+
+cpdef long long now_ns() except? -1:
+    """The time for a timestamp, in ns since the epoch."""
+    cdef timespec value
+    if kernel_clock is not None:
+        return kernel_clock.realtime_ns()
+    clock_gettime(CLOCK_REALTIME, &value)
+    return value.tv_sec * 1000000000LL + value.tv_nsec
 
 
 cpdef unsigned long new_anonymous_dev():
@@ -113,7 +131,10 @@ cdef class Inode:
         """Bring the attributes up to date; file systems that others can change override it."""
 
     cpdef setattr(self, dict changes):
-        """Change attributes; keys among mode (permissions only), uid, gid, size, atime_ns, mtime_ns, ctime_ns."""
+        """Change attributes; keys among mode (permissions only), uid, gid, size, atime_ns, mtime_ns, ctime_ns.
+
+        Without a ctime_ns the time is now, and so is mtime_ns with a new size.
+        """
         raise Errno(EPERM)
 
     cpdef bytes getxattr(self, bytes name):
