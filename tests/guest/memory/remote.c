@@ -29,7 +29,7 @@ TEST(memory_of_a_child)
     CHECK(pipe(ready) == 0 && pipe(go) == 0);
     pid_t pid = check_fork();
     if (pid == 0) {
-        strcpy(area + PAGE - 3, "crossing");
+        strcpy(area + PAGE - 3, "overlaps");
         CHECK(write(ready[1], "r", 1) == 1);
         CHECK(read(go[0], &c, 1) == 1);
         _exit(strcmp(area, "from the parent") == 0 ? 0 : 1);
@@ -38,7 +38,7 @@ TEST(memory_of_a_child)
     char one[4] = "", two[16] = "";
     struct iovec local[2] = {piece(one, 4), piece(two, 5)}, remote[2] = {piece(area + PAGE - 3, 2), piece(area + PAGE - 1, 7)};
     CHECK_EQ(process_vm_readv(pid, local, 2, remote, 2, 0), 9);
-    CHECK(memcmp(one, "cros", 4) == 0 && strcmp(two, "sing") == 0);
+    CHECK(memcmp(one, "over", 4) == 0 && strcmp(two, "laps") == 0);
     struct iovec source = piece("from the parent", 16), target = piece(area, 16);
     CHECK_EQ(process_vm_writev(pid, &source, 1, &target, 1, 0), 16);
     CHECK_EQ(area[0], 0);
