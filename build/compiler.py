@@ -19,6 +19,7 @@ import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -60,8 +61,7 @@ def objects(profile: setup.Profile, tests: bool = False, keep_going: bool = Fals
     generate()
     units = [Unit(name, path, profile) for name, path in setup.sources(tests).items()]
     units += [Unit(name, path, profile) for name, path in cffi_sources(profile).items()]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(compile_unit, units))
+    results = compile_all(units)
     failed = [unit.name for unit, (ok, _) in zip(units, results, strict=True) if not ok]
     said = "".join(text for _, text in results)
     sys.stderr.write(said)
@@ -71,6 +71,23 @@ def objects(profile: setup.Profile, tests: bool = False, keep_going: bool = Fals
         if not keep_going:
             raise BuildFailed(*failed)
     return {unit.name: unit.file(".o") for unit in units if unit.name not in failed}
+
+
+def compile_all(units: list[Unit]) -> list[tuple[bool, str]]:
+    """Several at once in processes that stay, since Cython is quicker the second time; one by one if it crashes, to learn on what."""
+    try:
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_unit, units))
+    except BrokenProcessPool:
+        return [compile_alone(unit) for unit in units]
+
+
+def compile_alone(unit: Unit) -> tuple[bool, str]:
+    try:
+        with ProcessPoolExecutor(1) as pool:
+            return pool.submit(compile_unit, unit).result()
+    except BrokenProcessPool:
+        return False, f"{unit.source}: the compiler crashed\n"
 
 
 def shared_objects(profile: setup.Profile, tests: bool = True, keep_going: bool = False) -> dict[str, Path]:
