@@ -23,7 +23,7 @@ class Opening:
 def open_fifo(task, inode, flags):
     """The File of an open fifo, or None after task.wait_on(): the caller then blocks, with `interrupted=give_up(inode)`.
 
-    Errno(ENXIO) for a writer with O_NONBLOCK when nobody reads.
+    Errno(ENXIO) for a writer with O_NONBLOCK when nobody reads. A pipe that is opened again through /proc/[pid]/fd waits for nobody.
     """
     pipe = inode.pipe
     if pipe is None:
@@ -37,7 +37,7 @@ def open_fifo(task, inode, flags):
         if access == O_WRONLY and flags & O_NONBLOCK and pipe.readers == 0:
             raise Errno(ENXIO)
         file = PipeFile(inode, pipe, flags)
-        if access == O_RDWR or flags & O_NONBLOCK or has_peer(pipe, access):
+        if access == O_RDWR or flags & O_NONBLOCK or has_peer(pipe, access) or inode.fs.type_name == "pipefs":
             return file
         opening = pipe.opening[task] = Opening(file, peer_opens(pipe, access))
     elif peer_opens(pipe, opening.file.flags & O_ACCMODE) != opening.seen:

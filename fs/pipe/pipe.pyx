@@ -15,13 +15,25 @@ from kernel.abi.fs cimport FIONREAD, O_ACCMODE, O_DIRECT, O_RDONLY, O_WRONLY
 from kernel.abi.poll cimport POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM
 from kernel.abi.task cimport CAP_SYS_RESOURCE
 
-PIPE_DEFAULT_SIZE = 65536
 cdef enum:
+    PIPE_DEFAULT_SIZE = 65536
     PAGE_SIZE = 4096
     PIPE_BUF = 4096
 
-# /proc/sys/fs/pipe-max-size: bytes an unprivileged process may ask for.
-pipe_max_size = 1048576
+cdef Py_ssize_t pipe_max_size = 1048576     # /proc/sys/fs/pipe-max-size: bytes an unprivileged process may ask for
+
+
+def get_max_size():
+    """/proc/sys/fs/pipe-max-size."""
+    return pipe_max_size
+
+
+def set_max_size(Py_ssize_t size):
+    """Change it: rounded up to a power of two of pages."""
+    global pipe_max_size
+    pipe_max_size = PAGE_SIZE
+    while pipe_max_size < size:
+        pipe_max_size *= 2
 
 
 cdef class Packet:

@@ -28,6 +28,7 @@ def sys_pipe2(task, fds: Out, flags: Int):
 def make_pipe(task, address, flags):
     pipe = Pipe()
     inode = pipe_inode(task.creds, task.kernel.clock.realtime_ns())
+    inode.pipe = pipe
     status = flags & (O_NONBLOCK | O_DIRECT)
     reader = PipeFile(inode, pipe, O_RDONLY | flags & O_NONBLOCK)
     writer = PipeFile(inode, pipe, O_WRONLY | status)
