@@ -141,6 +141,7 @@ def prepare_to_fork():
     import gofer.jail
     import gofer.main
     import kernel.boot.sandbox
+    kernel.boot.sandbox.prepare()
     del gofer, kernel
     gc.collect()
     gc.disable()

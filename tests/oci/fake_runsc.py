@@ -171,11 +171,13 @@ def serve(sock_fd, attaches):
 
 def install():
     """Puts the pretended kernel and gofer where the real ones would be imported from."""
-    for name, functions in (("kernel.boot.sandbox", {"boot": boot}), ("gofer.main", {"serve": serve}),
+    for name, functions in (("kernel.boot.sandbox", {"boot": boot, "prepare": lambda: None}), ("gofer.main", {"serve": serve}),
                             ("gofer.jail", {"enter": lambda *args: None})):
         module = types.ModuleType(name)
         module.__dict__.update(functions)
         sys.modules[name] = module
+        package, _, short = name.rpartition(".")
+        setattr(__import__(package, fromlist=["x"]), short, module)
 
 
 if __name__ == "__main__":
