@@ -8,7 +8,8 @@
  *   program --list       prints the names
  *   program @name ...    runs the body of PROGRAM(name), also by CHECK_PROGRAM=@name; that is how a test executes itself
  *
- * With `#define CHECK_SCRATCH` before the include, each test starts in an empty directory of its own.
+ * With `#define CHECK_SCRATCH` before the include, each test starts in an empty directory of its own, in /tmp or in the directory
+ * that the environment names in CHECK_DIR.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -290,7 +291,9 @@ static inline void remove_tree(const char *path)
 static inline void run_test(const struct check_entry *entry)
 {
 #ifdef CHECK_SCRATCH
-    char scratch[] = "/tmp/check.XXXXXX";
+    char scratch[PATH_MAX];
+    const char *parent = getenv("CHECK_DIR");
+    snprintf(scratch, sizeof scratch, "%s/check.XXXXXX", parent ? parent : "/tmp");
     CHECK(mkdtemp(scratch) != NULL);
     CHECK(chmod(scratch, 0755) == 0);
     CHECK(chdir(scratch) == 0);

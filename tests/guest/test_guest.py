@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every guest program, first on the host's kernel, which proves the program, then in the sandbox.
 
+Programs that work in a scratch directory run there twice: in /tmp, which is a tmpfs, and on the root file system behind the gofer.
 A program passes when it exits with 0 and its last line is PASS. The native run is skipped with SKIP_NATIVE=1.
 """
 
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
+ROOT_DIRECTORY = "/root"
 PROGRAMS = sorted(str(path.relative_to(HERE).with_suffix("")) for path in HERE.glob("*/*.c"))
+SCRATCH_PROGRAMS = [name for name in PROGRAMS if "#define CHECK_SCRATCH" in (HERE / f"{name}.c").read_text()]
 
 
 def assert_passes(done):
@@ -29,3 +32,8 @@ def test_native(name, guest, run_native):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_guest(name, guest, run_guest):
     assert_passes(run_guest(guest(name), timeout=90))
+
+
+@pytest.mark.parametrize("name", SCRATCH_PROGRAMS)
+def test_guest_on_root(name, guest, run_guest):
+    assert_passes(run_guest(guest(name), timeout=90, env={"CHECK_DIR": ROOT_DIRECTORY}))
