@@ -16,11 +16,12 @@ from fs.gofer.connection cimport Connection, HostHandle
 from fs.gofer.file cimport GoferFile
 from fs.vfs.file cimport File
 from fs.vfs.inode cimport FileSystem, Inode
+from fs.vfs.permission cimport new_owner
 from gofer cimport libc
 from gofer.wire cimport Attr, Cursor, DirEntry, Layout, layout_of, take
 from kernel.abi.errno cimport EACCES, EINVAL, EIO, ENODATA, ENOTDIR, ENXIO, EPERM, EROFS, Errno
 from kernel.abi.fs cimport (
-    AT_REMOVEDIR, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY, RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID,
+    AT_REMOVEDIR, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY, RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG,
 )
 
 from gofer.messages import NOFID, NOOPEN
@@ -152,8 +153,7 @@ cdef class GoferInode(Inode):
         return inode
 
     cpdef Inode mkdir(self, bytes name, unsigned int mode, object creds):
-        self.nlink += 1
-        return self.make(name, mode & 0o7777 | self.mode & S_ISGID | S_IFDIR, 0, creds, b"")
+        return self.make(name, mode & 0o7777 | S_IFDIR, 0, creds, b"")
 
     cpdef Inode mknod(self, bytes name, unsigned int mode, unsigned long rdev, object creds):
         return self.make(name, mode, rdev, creds, b"")
@@ -167,9 +167,9 @@ cdef class GoferInode(Inode):
         """A new object; a regular file's descriptor is kept for the open that follows."""
         cdef GoferFileSystem fs = self.fs
         cdef GoferInode inode
-        gid = self.gid if self.mode & S_ISGID else creds.fsgid
+        uid, gid, mode = new_owner(self, mode, creds)
         fid = fs.connection.new_fid()
-        inode = fs.call_for_inode(T_MAKE, fid, (self.fid, fid, name, mode, rdev, creds.fsuid, gid, target, O_RDWR))
+        inode = fs.call_for_inode(T_MAKE, fid, (self.fid, fid, name, mode, rdev, uid, gid, target, O_RDWR))
         self.stale = True
         inode.both = fs.connection.take_donation()
         if inode.both is not None:
