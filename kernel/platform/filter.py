@@ -7,7 +7,7 @@ Nothing here runs in a sandbox: kernel/platform/x86_64/build_shim.py writes the 
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 TRAP = 0x00030000  # SECCOMP_RET_TRAP
 ALLOW = 0x7FFF0000  # SECCOMP_RET_ALLOW
@@ -110,7 +110,7 @@ class Program:
         self.emit(ADD_X)
         self.trap_if(JGE, end >> 32)
 
-    def row(self, number: int, verdict: int, checks=None) -> None:
+    def row(self, number: int, verdict: int, checks: Callable[[], None] | None = None) -> None:
         """One system call: its checks, then its verdict."""
         after = self.fresh()
         self.load(NR)
@@ -141,13 +141,13 @@ def stub_filter(abi: Mapping[str, int], strict: bool = False) -> list[tuple[int,
         p.row(number, NOTIFY)
     p.row(FUTEX, ALLOW, lambda: futex_shapes(p))
     p.row(MUNMAP, memory, lambda: p.below(0, 1, abi["GUEST_END"]))
-    p.row(MPROTECT, memory, lambda: (p.below(0, 1, abi["GUEST_END"]), p.only_bits(2, PROT_ALL)))
+    p.row(MPROTECT, memory, lambda: mprotect_shape(p, abi["GUEST_END"]))
     mmap_rows(p, abi, memory)
     madvise_rows(p, abi, memory)
     clone_rows(p, abi)
     for number in CLOSE, SIGALTSTACK, SCHED_YIELD, EXIT, EXIT_GROUP:
         p.row(number, ALLOW)
-    p.row(MEMBARRIER, ALLOW, lambda: (p.equal(0, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE), p.equal(1, 0)))
+    p.row(MEMBARRIER, ALLOW, lambda: membarrier_shape(p))
     for number in MREMAP, PREAD64, PWRITE64, MSYNC, MLOCK2, MINCORE, FALLOCATE:
         p.row(number, NOTIFY)
     p.answer(TRAP)
@@ -169,6 +169,16 @@ def futex_shapes(p: Program) -> None:
     p.load(low(1))
     p.emit(AND, FUTEX_OP)
     p.one_of(FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET)
+
+
+def mprotect_shape(p: Program, end: int) -> None:
+    p.below(0, 1, end)
+    p.only_bits(2, PROT_ALL)
+
+
+def membarrier_shape(p: Program) -> None:
+    p.equal(0, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
+    p.equal(1, 0)
 
 
 def mmap_rows(p: Program, abi: Mapping[str, int], memory: int) -> None:

@@ -7,7 +7,7 @@ thread which had it is gone.
 
 from libc.errno cimport EFAULT, EPERM, ESRCH, errno
 from libc.signal cimport SIGKILL
-from posix.signal cimport kill
+from posix.signal cimport kill as send_signal
 
 from kernel.platform.x86_64.abi cimport NSLOT
 
@@ -58,7 +58,7 @@ cdef class StubSpace(Space):
     cpdef kill(self):
         """SIGKILL; the kernel hears of it when it reaps the process. Before the hello there is nobody to kill."""
         if self.host_pid and not self.dead:
-            kill(self.host_pid, SIGKILL)
+            send_signal(self.host_pid, SIGKILL)
 
     cdef int take_slot(self) except -2:
         """A slot for a new thread, or -1."""

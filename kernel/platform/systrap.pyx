@@ -20,7 +20,7 @@ from kernel.platform.platform cimport GuestThread, Platform, PlatformEvents, Spa
 from kernel.platform.space cimport StubSpace
 from kernel.platform.thread cimport ARMED, EXITING, GONE, GUEST, HELLO, PARKED, SERVING, STARTING, SystrapThread
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, GUEST_END, K_DONE, K_FAULT, K_FUTEX, K_INTERRUPT, K_SYSCALL, NR_BELL, NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST,
+    CTX_BASE, GUEST_END, K_DONE, K_FAULT, K_FUTEX, K_SYSCALL, NR_BELL, NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST,
     ORDER_RESUME, ORDER_THREAD, RAX,
 )
 from kernel.platform.x86_64.frame cimport FrameLayout
@@ -132,7 +132,6 @@ cdef class SystrapPlatform(Platform):
     cpdef int child_died(self, int host_pid, int wait_status) except -1:
         """1 if it was a stub."""
         cdef StubSpace space = self.spaces.pop(host_pid, None)
-        cdef SystrapThread thread
         if host_pid == self.zygote.host_pid:
             log(f"the zygote died with status {wait_status:#x}")
             return 1

@@ -16,7 +16,7 @@ from kernel.abi.errno cimport Errno
 from kernel.platform.log import log
 from kernel.platform.x86_64.abi cimport (
     FD_CONTEXTS, FD_DONATED, FORK_FLAGS, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD,
-    R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RFL, RIP, RSI, RSP, SIG_INTR,
+    R8, R9, R10, RAX, RDI, RDX, RFL, RIP, RSI, RSP, SIG_INTR,
 )
 from kernel.platform.x86_64.frame cimport frame_request, frame_size, signal_mask_and_stack
 
@@ -321,7 +321,7 @@ cdef class SystrapThread(GuestThread):
         for fd, at in self.donations:
             if self.listener.add_descriptor(self.notification, fd, at, False) == -ENOENT:
                 return False
-        for fd, at in self.donations:
+        for fd, _ in self.donations:
             close(fd)
         self.donations = None
         return True
@@ -354,7 +354,8 @@ cdef class SystrapThread(GuestThread):
             self.layout.fresh_image(into)
 
     cdef void store_image(self, const char *image) noexcept:
-        if self.image != NULL or self.slot < 0 or not self.stub.area.write_xsave(self.slot, self.machine.xsave, image, self.layout.image_size):
+        cdef size_t size = self.layout.image_size
+        if self.image != NULL or self.slot < 0 or not self.stub.area.write_xsave(self.slot, self.machine.xsave, image, size):
             self.keep_image(image)
 
     cdef void keep_image(self, const char *image) noexcept:

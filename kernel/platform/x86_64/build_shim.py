@@ -97,7 +97,9 @@ def main() -> None:
     arrays = [c_array("shim_elf", image)]
     arrays += [c_array(f"shim_{name}", pack(stub_filter(abi, strict))) for name, strict in (("filter", False), ("filter_strict", True))]
     write_if_new(OUT / "shim_image.h", "/* made by build_shim.py */\n" + "".join(arrays))
-    write_if_new(OUT / "shim_symbols.h", "".join(f"#define SHIM_{name} {value:#x}\n" for name, value in sorted(names.items())))
+    write_if_new(
+        OUT / "shim_symbols.h", "".join(f"#define SHIM_{name} {value:#x}\n" for name, value in sorted(names.items()) if name.isidentifier())
+    )
     print(f"shim: {len(image)} bytes, {sum(name.startswith('site_') for name in names)} sites")
 
 

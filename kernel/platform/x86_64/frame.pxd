@@ -29,7 +29,8 @@ cdef class FrameLayout:
     cdef void put_image(self, char *into, const char *image) noexcept nogil
     cdef void clean_image(self, char *image) noexcept nogil
     cdef bint image_is_whole(self, const char *image) noexcept nogil
-    cdef size_t build(self, machine *state, const char *image, const frame_request *wanted, char *into, unsigned long *where) noexcept nogil
+    cdef size_t build(self, machine *state, const char *image, const frame_request *wanted, char *into,
+                      unsigned long *where) noexcept nogil
     cdef unsigned long parse(self, machine *state, const char *frame, signal_mask_and_stack *saved) noexcept nogil
 
 

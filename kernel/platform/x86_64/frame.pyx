@@ -104,7 +104,8 @@ cdef class FrameLayout:
         return (sw.magic1 == FP_XSTATE_MAGIC1 and magic2 == FP_XSTATE_MAGIC2 and sw.xstate_size == self.image_size
                 and sw.extended_size == self.image_size + MAGIC2_SIZE)
 
-    cdef size_t build(self, machine *state, const char *image, const frame_request *wanted, char *into, unsigned long *where) noexcept nogil:
+    cdef size_t build(self, machine *state, const char *image, const frame_request *wanted, char *into,
+                      unsigned long *where) noexcept nogil:
         """Lays out the frame for state in `into` (image_size + 1024 bytes), gives its guest address and length, and makes state
         that of the handler's first instruction. The vectors are the caller's business."""
         cdef unsigned long top = state.regs[RSP] - RED_ZONE

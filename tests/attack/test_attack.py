@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The attack suite: hostile guests that know the shim's addresses. What they try must cost only their own processes.
+
+Each program prints a line per attack and PASS; it survives because it attacks from children. That it could print at all shows that
+the sandbox is still there.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+OUT = ROOT / "out" / "guest" / "attack"
+ABI = ROOT / "kernel" / "platform" / "x86_64"
+CFLAGS = ["-O1", "-static", "-pthread", "-Wall", "-Wextra", "-fno-stack-protector", "-fno-pie", "-no-pie", "-D_GNU_SOURCE"]
+
+
+@pytest.fixture(scope="session")
+def attack_program():
+    """attack_program(name) compiles tests/attack/name.c against the shim's symbols; answers the path."""
+    subprocess.run([sys.executable, str(ABI / "build_shim.py")], check=True)
+
+    def build(name):
+        OUT.mkdir(parents=True, exist_ok=True)
+        scratch, program = OUT / f".{name}.{os.getpid()}", OUT / name
+        includes = [f"-I{ABI}", f"-I{ROOT / 'out' / 'shim'}"]
+        subprocess.run(["gcc", *CFLAGS, *includes, str(HERE / f"{name}.c"), "-o", str(scratch)], check=True)
+        scratch.rename(program)
+        return program
+
+    return build
+
+
+def check(result):
+    failed = [line for line in result.stdout.splitlines() if line.startswith("FAIL")]
+    assert not failed, failed
+    assert result.returncode == 0, (result.stdout[-2000:], result.stderr[-2000:])
+    assert result.stdout.splitlines()[-1] == "PASS"
+
+
+@pytest.mark.parametrize("name", ["memory", "births", "protocol", "numbers"])
+def test_attack(run_guest, attack_program, name):
+    check(run_guest(attack_program(name), timeout=110))
+
+
+def test_floating_point(run_guest, attack_program):
+    check(run_guest(attack_program("fp"), timeout=60))
+
+
+def test_floating_point_natively(run_native, attack_program):
+    check(run_native(attack_program("fp"), timeout=30))
