@@ -73,7 +73,7 @@ def madvise(task, start, length, advice):
     if advice not in TUNING and advice not in EMPTYING and advice not in FORKING and advice not in HINTS:
         raise Errno(EINVAL)
     end = start + page_align(length)
-    if start % PAGE_SIZE or length and end == start or end > 1 << 64:
+    if start % PAGE_SIZE or (length and end == start) or end > 1 << 64:
         raise Errno(EINVAL)
     if end == start:
         return 0

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mprotect(2), mseal(2) and names of anonymous memory: changes of VMAs in place.
+"""mprotect(2) and mseal(2): changes of VMAs in place.
 
 As in Linux, mprotect of a range with a hole or a forbidden part changes what lies before it, then fails.
 """
 
-from kernel.abi.errno cimport EACCES, EBADF, EINVAL, ENOMEM, EPERM, Errno
+from kernel.abi.errno cimport EACCES, EINVAL, ENOMEM, EPERM, Errno
 from kernel.abi.mm cimport (
     MAP_GROWSDOWN, MAP_SHARED, PAGE_SIZE, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE, READ_IMPLIES_EXEC
 )
@@ -13,9 +13,6 @@ from kernel.mm.map cimport page_align
 from kernel.mm.mm cimport MM, VMA
 
 from kernel.mm.order import protect_call, soft_limit
-
-cdef enum:
-    NAME_MAX = 80
 
 
 def mprotect(task, unsigned long start, unsigned long length, unsigned long prot):
@@ -112,31 +109,4 @@ def mseal(task, unsigned long start, unsigned long length, unsigned long flags):
     for vma in mm.isolate(start, end):
         vma.sealed = True
     mm.merge(start, end)
-    return 0
-
-
-def set_anon_name(task, unsigned long start, unsigned long length, unsigned long name_address):
-    """prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, length, name): shown as [anon:name]; NULL takes the name away."""
-    cdef MM mm = task.mm
-    cdef VMA vma
-    cdef unsigned long end = start + page_align(length)
-    name = None
-    if name_address:
-        text = task.copy_in_string(name_address, NAME_MAX - 1)
-        if any(byte < 0x20 or byte > 0x7e or byte in b"\\`$[]" for byte in text):
-            raise Errno(EINVAL)
-        name = text.decode("ascii")
-    if start % PAGE_SIZE or end < start or length and end == start:
-        raise Errno(EINVAL)
-    if end == start:
-        return 0
-    for vma in mm.overlapping(start, end):
-        if vma.file is not None:
-            raise Errno(EBADF)
-    for vma in mm.isolate(start, end):
-        vma.name = name
-    covered = mm.covered(start, end)
-    mm.merge(start, end)
-    if not covered:
-        raise Errno(ENOMEM)
     return 0

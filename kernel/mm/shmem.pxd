@@ -8,4 +8,3 @@ cdef class ShmemFile(File):
     cdef readonly int fd                 # host memfd; -1 after release
     cdef readonly unsigned long size     # bytes
     cdef readonly str title              # as /proc/self/maps shows it
-    cpdef punch(self, long long offset, long long length)

@@ -7,6 +7,7 @@ The memfd can neither shrink nor grow, so that nobody gets SIGBUS by another's d
 from libc.errno cimport errno
 from posix.unistd cimport close, ftruncate
 
+from fs.vfs.inode cimport FileSystem, Inode
 from kernel.abi.errno cimport EINVAL, Errno
 
 cdef extern from "<sys/mman.h>" nogil:
@@ -14,7 +15,7 @@ cdef extern from "<sys/mman.h>" nogil:
 
 cdef extern from "<fcntl.h>" nogil:
     int fcntl(int fd, int command, ...)
-    int fallocate(int fd, int mode, long long offset, long long length)
+    int host_fallocate "fallocate"(int fd, int mode, long long offset, long long length)
 
 cdef enum:
     MFD_CLOEXEC = 1
@@ -23,8 +24,11 @@ cdef enum:
     F_SEAL_SEAL = 1
     F_SEAL_SHRINK = 2
     F_SEAL_GROW = 4
-    FALLOC_FL_KEEP_SIZE = 1
-    FALLOC_FL_PUNCH_HOLE = 2
+    O_RDWR = 2
+    S_IFREG_777 = 0o100777
+
+cdef FileSystem shm_mount = None         # the kernel's own tmpfs, as Linux's shm_mnt
+cdef unsigned long last_ino = 1024
 
 
 cdef class ShmemFile(File):
@@ -33,7 +37,8 @@ cdef class ShmemFile(File):
     def __init__(self, unsigned long size, str title="/dev/zero (deleted)"):
         self.fd = -1
         self.size, self.title = size, title
-        self.flags = 2
+        self.flags = O_RDWR
+        self.inode = new_inode(size)
         if size > 0x7ffffffffffff000:
             raise Errno(EINVAL)
         self.fd = memfd_create(b"shmem", MFD_CLOEXEC | MFD_ALLOW_SEALING)
@@ -50,11 +55,22 @@ cdef class ShmemFile(File):
         """The memfd itself."""
         return (self.fd, offset)
 
-    cpdef punch(self, long long offset, long long length):
+    cpdef fallocate(self, object task, int mode, long long offset, long long length):
         """MADV_REMOVE: the pages read as zeroes again."""
-        if fallocate(self.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length):
+        if host_fallocate(self.fd, mode, offset, length):
             raise Errno(errno)
 
     cpdef release(self):
         close(self.fd)
         self.fd = -1
+
+
+cdef Inode new_inode(unsigned long size):
+    """A nameless regular file of the kernel's own tmpfs."""
+    global shm_mount, last_ino
+    if shm_mount is None:
+        shm_mount = FileSystem("tmpfs")
+    last_ino += 1
+    inode = Inode(shm_mount, last_ino, S_IFREG_777)
+    inode.size, inode.nlink = size, 0
+    return inode

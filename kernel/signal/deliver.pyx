@@ -5,7 +5,7 @@ A system call that was broken off (task.in_call) ends here if a handler is going
 what its `interrupted` says. If no handler runs the call simply goes on, which is what restart_syscall(2) exists for elsewhere.
 """
 
-from kernel.abi.errno cimport EINTR, ERESTARTSYS
+from kernel.abi.errno cimport EINTR, ERESTARTNOINTR, ERESTARTSYS
 from kernel.abi.signal cimport (
     SA_NODEFER, SA_ONSTACK, SA_RESTART, SA_RESTORER, SIG_DFL, SIG_IGN, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE, SS_ONSTACK,
 )
@@ -94,7 +94,7 @@ cdef int end_call(Task task, Action action) except -1:
         result = interrupted(task)
     if result != -ERESTARTSYS:
         task.thread.set_result(result)
-    elif task.restart == ERESTARTSYS and action.flags & SA_RESTART:
+    elif task.restart == ERESTARTNOINTR or task.restart == ERESTARTSYS and action.flags & SA_RESTART:
         task.thread.restart_syscall()
     else:
         task.thread.set_result(-EINTR)

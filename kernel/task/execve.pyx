@@ -11,6 +11,7 @@ from kernel.abi.signal cimport SIGKILL, SIGSEGV, SS_DISABLE
 from kernel.mm.mm cimport MM
 from kernel.platform.platform cimport GuestThread
 from kernel.signal.handlers cimport Handlers
+from kernel.sync.robust import exit_robust_list
 from kernel.task.exit cimport drop_thread, end_task, group_exit, release_vfork_parent
 from kernel.task.group cimport ThreadGroup
 from kernel.task.kernel cimport Kernel
@@ -40,6 +41,7 @@ cdef class Exec:
         """The stub is there: the point of no return."""
         if task.thread is not None:
             end_other_threads(task)
+            exit_robust_list(task)
             drop_thread(task)
         task.group.exec_in_progress = None
         task.mm = self.image.mm
