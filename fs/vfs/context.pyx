@@ -7,15 +7,15 @@ from fs.vfs.path cimport make_path
 cdef class FsContext:
     """What clone(CLONE_FS) shares."""
 
-    def __init__(self, mounts, Path root=None, Path cwd=None, unsigned int umask=0o022):
-        self.mounts = mounts
-        self.root = mounts.root_path() if root is None else root
-        self.cwd = self.root if cwd is None else cwd
+    def __init__(self, Path root, Path cwd, unsigned int umask, mounts):
+        self.root = root
+        self.cwd = cwd
         self.umask = umask
+        self.mounts = mounts
 
     cpdef FsContext copy(self):
         """For fork and unshare(CLONE_FS)."""
-        return FsContext(self.mounts, self.root, self.cwd, self.umask)
+        return FsContext(self.root, self.cwd, self.umask, self.mounts)
 
     cpdef new_namespace(self):
         """CLONE_NEWNS: a copy of the mount namespace; root and working directory go over to it."""

@@ -3,7 +3,11 @@
 
 import struct
 
-from kernel.abi.errno import EAGAIN, EBADF, EINVAL, ENOTTY, EPERM, ESRCH, Errno
+from fs.pipe.pipe import PipeFile
+from fs.tmpfs.memfd import add_seals, get_seals
+from fs.vfs.owner import Owner
+from fs.vfs.permission import owns
+from kernel.abi.errno import EAGAIN, EBADF, EINVAL, EPERM, ESRCH, Errno
 from kernel.abi.fs import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -24,6 +28,7 @@ from kernel.abi.fs import (
     F_OFD_SETLKW,
     F_OWNER_PGRP,
     F_OWNER_PID,
+    F_OWNER_TID,
     F_SETFD,
     F_SETFL,
     F_SETLEASE,
@@ -54,13 +59,15 @@ from kernel.abi.fs import (
     S_IFMT,
     S_IFREG,
 )
-from kernel.abi.task import RLIMIT_NOFILE
-from kernel.syscalls.kinds import AnyFile, Fd, Int, OpenFile, UInt, ULong
+from kernel.abi.task import CAP_SYS_RAWIO, CAP_SYS_RESOURCE, RLIMIT_NOFILE
+from kernel.syscalls.kinds import AnyFile, Fd, Int, UInt, ULong
+from kernel.syscalls.locks import get_lock, set_lock
 from kernel.syscalls.table import syscall
 
 SETTABLE_FLAGS = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME
 ALLOWED_BY_O_PATH = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
 HIGHEST = 0x7FFFFFFF
+NSIG = 64
 
 
 @syscall(3)
@@ -110,7 +117,7 @@ def sys_close_range(task, first: UInt, last: UInt, flags: UInt):
                 close_quietly(task, fd)
 
 
-@syscall(72)
+@syscall(72, partial="O_ASYNC sends no SIGIO; leases and F_NOTIFY are refused")
 def sys_fcntl(task, fd: Fd, command: UInt, argument: ULong):
     """fcntl(2)."""
     file = task.files.get(fd)
@@ -120,6 +127,8 @@ def sys_fcntl(task, fd: Fd, command: UInt, argument: ULong):
         return DESCRIPTOR_COMMANDS[command](task, fd, file, argument)
     if command in FILE_COMMANDS:
         return FILE_COMMANDS[command](task, file, argument)
+    if command in LOCK_COMMANDS:
+        return LOCK_COMMANDS[command](task, file, command, argument)
     raise Errno(EINVAL)
 
 
@@ -155,7 +164,7 @@ def regular_ioctl(task, file, command, argument):
         task.copy_out(argument, struct.pack("<q", file.inode.size))
         return 0
     if command == FIBMAP:
-        raise Errno(EPERM if not task.creds.capable(17) else EINVAL)
+        raise Errno(EPERM if not task.creds.capable(CAP_SYS_RAWIO) else EINVAL)
     return file.ioctl(task, command, argument)
 
 
@@ -220,15 +229,121 @@ def get_status_flags(task, file, argument):
 
 
 def set_status_flags(task, file, argument):
-    from fs.vfs.permission import owns
-
     if argument & O_NOATIME and not file.flags & O_NOATIME and not owns(file.inode, task.creds):
         raise Errno(EPERM)
     file.flags = file.flags & ~SETTABLE_FLAGS | argument & SETTABLE_FLAGS
     return 0
 
 
+def get_owner(task, file, argument):
+    """F_GETOWN: a process, or a process group as a negative number."""
+    if file.owner is None or file.owner.find(task.kernel) is None:
+        return 0
+    return -file.owner.number if file.owner.kind == F_OWNER_PGRP else file.owner.number
+
+
+def set_owner(task, file, argument):
+    """F_SETOWN."""
+    number = struct.unpack("<i", struct.pack("<I", argument & 0xFFFFFFFF))[0]
+    if number == -0x80000000:
+        raise Errno(EINVAL)
+    change_owner(task, file, F_OWNER_PGRP if number < 0 else F_OWNER_PID, abs(number))
+    return 0
+
+
+def get_owner_ex(task, file, argument):
+    """F_GETOWN_EX: struct f_owner_ex."""
+    owner = file.owner
+    kind, number = (F_OWNER_PID, 0) if owner is None else (owner.kind, owner.number if owner.find(task.kernel) is not None else 0)
+    task.copy_out(argument, struct.pack("<ii", kind, number))
+    return 0
+
+
+def set_owner_ex(task, file, argument):
+    """F_SETOWN_EX."""
+    kind, number = struct.unpack("<ii", task.copy_in(argument, 8))
+    if kind not in (F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP):
+        raise Errno(EINVAL)
+    change_owner(task, file, kind, number)
+    return 0
+
+
+def change_owner(task, file, kind, number):
+    owner = Owner(kind, number, 0 if file.owner is None else file.owner.signo)
+    if number and owner.find(task.kernel) is None:
+        raise Errno(ESRCH)
+    file.owner = owner
+
+
+def get_signal(task, file, argument):
+    return 0 if file.owner is None else file.owner.signo
+
+
+def set_signal(task, file, argument):
+    """F_SETSIG: 0 is SIGIO."""
+    if argument > NSIG:
+        raise Errno(EINVAL)
+    if file.owner is None:
+        file.owner = Owner(F_OWNER_PID, 0, 0)
+    file.owner.signo = argument
+    return 0
+
+
+def get_pipe_size(task, file, argument):
+    return pipe_of(file).capacity
+
+
+def set_pipe_size(task, file, argument):
+    return pipe_of(file).set_capacity(argument & 0xFFFFFFFF, task.creds.capable(CAP_SYS_RESOURCE))
+
+
+def pipe_of(file):
+    if not isinstance(file, PipeFile):
+        raise Errno(EBADF)
+    return file.pipe
+
+
+def seals(task, file, argument):
+    return get_seals(file)
+
+
+def seal(task, file, argument):
+    add_seals(file, argument & 0xFFFFFFFF)
+    return 0
+
+
+def get_lease(task, file, argument):
+    return F_UNLCK
+
+
+def set_lease(task, file, argument):
+    """Leases are not given out; removing one that isn't there is EAGAIN."""
+    if file.inode.mode & S_IFMT != S_IFREG:
+        raise Errno(EINVAL)
+    raise Errno(EAGAIN)
+
+
 FILE_COMMANDS = {
     F_GETFL: get_status_flags,
     F_SETFL: set_status_flags,
+    F_GETOWN: get_owner,
+    F_SETOWN: set_owner,
+    F_GETOWN_EX: get_owner_ex,
+    F_SETOWN_EX: set_owner_ex,
+    F_GETSIG: get_signal,
+    F_SETSIG: set_signal,
+    F_GETPIPE_SZ: get_pipe_size,
+    F_SETPIPE_SZ: set_pipe_size,
+    F_GET_SEALS: seals,
+    F_ADD_SEALS: seal,
+    F_GETLEASE: get_lease,
+    F_SETLEASE: set_lease,
+}
+LOCK_COMMANDS = {
+    F_GETLK: get_lock,
+    F_SETLK: set_lock,
+    F_SETLKW: set_lock,
+    F_OFD_GETLK: get_lock,
+    F_OFD_SETLK: set_lock,
+    F_OFD_SETLKW: set_lock,
 }

@@ -35,7 +35,7 @@ from kernel.abi.fs import (
     RESOLVE_NO_XDEV,
 )
 from kernel.abi.task import RLIMIT_NOFILE
-from kernel.syscalls.kinds import Fd, Int, Path, Ptr, Size, UInt
+from kernel.syscalls.kinds import Fd, Path, Ptr, Size, UInt
 from kernel.syscalls.table import syscall
 
 KNOWN_FLAGS = (
