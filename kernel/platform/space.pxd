@@ -10,6 +10,7 @@ cdef class StubSpace(Space):
     cdef bytearray taken                 # per slot: 0 free, 1 in use
     cdef dict dying                      # slot -> host tid of a thread told to exit, until the host says that it is gone
     cdef set gone                        # host tids that went; the platform forgets them
+    cdef set tids                        # host tids that are bound to a thread of this space
     cdef set threads                     # every thread not yet released
     cdef int take_slot(self) except -2
     cdef void claim_slot(self, int slot) noexcept

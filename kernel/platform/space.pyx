@@ -35,6 +35,7 @@ cdef class StubSpace(Space):
         self.taken = bytearray(NSLOT)
         self.dying = {}
         self.gone = set()
+        self.tids = set()
         self.threads = set()
 
     cdef long read(self, unsigned long address, void *into, size_t length) noexcept:

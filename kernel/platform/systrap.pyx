@@ -159,6 +159,7 @@ cdef class SystrapPlatform(Platform):
         cdef SystrapThread t = <SystrapThread> thread
         t.stub.threads.discard(t)
         t.task = None
+        t.released = True
         if t.nonce:
             self.births.pop(t.nonce, None)
         if t.state == STARTING and t.slot >= 0:
@@ -181,6 +182,8 @@ cdef class SystrapPlatform(Platform):
                 thread.newborn = False
                 if thread.leads():
                     thread.stub.area.forget_memfd()
+            if thread.released:          # it was killed on its way to us
+                return 0
             return self.on_request(thread, kind)
         if seq != thread.seq or seq == 0:
             return self.breach(thread, f"sequence number {seq} after {thread.seq}, state {state}")
@@ -335,17 +338,21 @@ cdef class SystrapPlatform(Platform):
     cdef int bind(self, SystrapThread thread, int tid) except -1:
         if not 0 < tid < NR_TIDS:
             raise ValueError("host tid")
+        if tid in self.bound:            # a thread that has exited; its number is used again
+            self.unbind(tid)
         thread.host_tid = tid
         self.bound[tid] = thread
         self.by_tid[tid] = <PyObject *> thread
+        thread.stub.tids.add(tid)
         if not thread.stub.host_pid:
             thread.stub.bind(tid)
             self.spaces[tid] = thread.stub
         return 0
 
     cdef int unbind(self, int tid) except -1:
+        cdef SystrapThread thread = self.bound.pop(tid)
         self.by_tid[tid] = NULL
-        self.bound.pop(tid, None)
+        thread.stub.tids.discard(tid)
         return 0
 
     def forget_gone(self, StubSpace space):
@@ -359,15 +366,15 @@ cdef class SystrapPlatform(Platform):
     def bury(self, StubSpace space):
         cdef SystrapThread thread
         space.set_dead()
-        for tid in space.dying.values():
-            thread = self.thread_of(tid)
-            if thread is not None and thread.stub is space:
-                self.unbind(tid)
-        for thread in space.threads:
-            if thread.host_tid and self.thread_of(thread.host_tid) is thread:
-                self.unbind(thread.host_tid)
+        for tid in space.tids:
+            self.by_tid[tid] = NULL
+            thread = self.bound.pop(tid)
+            thread.state = GONE
+            thread.held = False
+        for thread in space.threads:     # those that were never born
             thread.state = GONE
             thread.held = False
             self.births.pop(thread.nonce, None)
+        space.tids.clear()
         space.threads.clear()
         space.area.forget_memfd()

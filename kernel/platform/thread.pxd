@@ -37,6 +37,7 @@ cdef class SystrapThread(GuestThread):
     cdef bint kicked                     # SIG_INTR is on its way
     cdef bint newborn                    # no bell yet
     cdef bint parking
+    cdef bint released                   # the kernel has forgotten it; its process dies, or it exits
     cdef unsigned long nonce             # what it says in its hello
     cdef unsigned int order              # the last one
     cdef bint then_resume
