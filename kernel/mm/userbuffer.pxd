@@ -7,6 +7,7 @@ cdef class UserBuffer:
     cpdef Py_ssize_t left(self)
     cpdef Py_ssize_t put(self, data) except -1
     cpdef bytes take(self, Py_ssize_t count)
+    cpdef give_back(self, Py_ssize_t count)
 
 
 cdef class GuestBuffer(UserBuffer):

@@ -31,6 +31,10 @@ cdef class UserBuffer:
         """
         raise NotImplementedError
 
+    cpdef give_back(self, Py_ssize_t count):
+        """The last count bytes that take() gave were not used: the cursor goes back."""
+        raise NotImplementedError
+
 
 cdef class GuestBuffer(UserBuffer):
     """Guest memory of `task`: pieces are (address, length)."""
@@ -76,6 +80,17 @@ cdef class GuestBuffer(UserBuffer):
             raise Errno(EFAULT)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    cpdef give_back(self, Py_ssize_t count):
+        cdef Py_ssize_t step
+        while count > 0 and self.done > 0:
+            if self.offset == 0:
+                self.piece -= 1
+                self.offset = self.pieces[self.piece][1]
+            step = min(count, self.offset)
+            self.offset -= step
+            self.done -= step
+            count -= step
+
     cdef void advance(self, Py_ssize_t got, Py_ssize_t length):
         self.offset += got
         self.done += got
@@ -101,3 +116,6 @@ cdef class KernelBuffer(UserBuffer):
         part = bytes(self.data[self.done:self.done + min(count, self.left())])
         self.done += len(part)
         return part
+
+    cpdef give_back(self, Py_ssize_t count):
+        self.done -= min(count, self.done)
