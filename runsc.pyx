@@ -2,6 +2,7 @@
 """The command: argv in, exit status out. Imports only the command that is asked for, since daemons start us many times."""
 
 import posix
+import sys
 
 from oci.errors import OWN_FAILURE, RunscError
 from oci.flags import parse
@@ -26,6 +27,10 @@ def main(list argv):
         status = OWN_FAILURE
     except KeyboardInterrupt:
         status = 130
+    except Exception as error:
+        sys.__excepthook__(*sys.exc_info())
+        log.error(f"internal error: {type(error).__name__}: {error}")
+        status = OWN_FAILURE
     posix._exit(status)
 
 

@@ -117,7 +117,7 @@ class Birth:
 
     def how_it_ended(self):
         """For the message."""
-        pid, status = posix.waitpid(self.pid, 0)
+        _, status = posix.waitpid(self.pid, 0)
         self.pid = 0
         if posix.WIFSIGNALED(status):
             return f": killed by signal {posix.WTERMSIG(status)}"

@@ -13,8 +13,8 @@ from oci.errors import RunscError
 from oci.names import SIGNALS
 
 SIGCHLD, SIGWINCH, SIGKILL = 17, 28, 9
-KEPT = {SIGNALS[name] for name in ("KILL", "STOP", "CHLD", "SEGV", "BUS", "ILL", "FPE", "TRAP", "SYS", "ABRT", "URG", "PROF", "TSTP", "TTIN",
-                                   "TTOU", "PIPE", "WINCH")}
+KEPT = {SIGNALS[name] for name in
+        "KILL STOP CHLD SEGV BUS ILL FPE TRAP SYS ABRT URG PROF TSTP TTIN TTOU PIPE WINCH".split()}
 FORWARDED = tuple(sorted(set(range(1, 32)) - KEPT))
 
 

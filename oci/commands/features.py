@@ -9,8 +9,8 @@ from oci.names import CAPABILITIES, NAMESPACES
 from oci.state import OCI_VERSION
 
 HOOKS = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
-MOUNT_OPTIONS = ["bind", "rbind", "ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "private", "rprivate", "size", "mode", "uid",
-                 "gid", "relatime", "noatime", "strictatime"]
+MOUNT_OPTIONS = ["bind", "rbind", "ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "private", "rprivate", "size", "mode",
+                 "uid", "gid", "relatime", "noatime", "strictatime"]
 
 
 def run(common, options, arguments, log):

@@ -36,7 +36,8 @@ def test_run_gives_output_and_status(runtime):
 
 
 def test_stdin_reaches_the_program(runtime):
-    done = subprocess.run(runtime.argv("run", "--bundle", runtime.bundle("cat"), "c"), input=b"abc", capture_output=True, timeout=20, check=True)
+    command = runtime.argv("run", "--bundle", runtime.bundle("cat"), "c")
+    done = subprocess.run(command, input=b"abc", capture_output=True, timeout=20, check=True)
     assert done.stdout == b"abc"
 
 
