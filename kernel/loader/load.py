@@ -142,7 +142,7 @@ def fill(image, task, path, program, file, linker, linker_file, argv, envp, limi
 
 
 def program_bias(mm, layout, program, linker):
-    """What is added to the program's addresses: nothing, a random base, or for static position-independent ones a place as mmap chooses it."""
+    """What is added to the program's addresses: nothing, a random base, or without a dynamic linker a place as mmap chooses it."""
     if not program.dynamic:
         if program.low < mm.low:
             raise Errno(EINVAL)

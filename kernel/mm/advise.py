@@ -79,6 +79,7 @@ def madvise(task, start, length, advice):
         return 0
     vmas = mm.overlapping(start, min(end, mm.high))
     error, last = check(vmas, advice, start)
+    last = min(last, end)
     if last > start:
         apply(task, start, last, advice)
     if not error and not mm.covered(start, min(end, mm.high + PAGE_SIZE)):

@@ -137,7 +137,10 @@ cdef class MM:
             for vma in gone:
                 self.count(vma, -1)
         if end > self.scan_from:
-            self.scan_from, self.skipped = self.mmap_base, 0
+            i = self.index(end)
+            self.scan_from = self.mmap_base
+            if i < len(self.vmas):
+                self.scan_from = min(self.scan_from, max(end, (<VMA> self.vmas[i]).start))
         return gone
 
     cpdef list isolate(self, unsigned long start, unsigned long end):
@@ -158,11 +161,9 @@ cdef class MM:
 
     cpdef merge(self, unsigned long start, unsigned long end):
         """Join neighbours that are alike, from the one before start to the one behind end."""
-        cdef Py_ssize_t i = self.index(start), first
+        cdef Py_ssize_t i = self.index(start)
         cdef VMA kept, after
-        cdef bint changed = False
         i = max(i - 1, 0)
-        first = i
         while i + 1 < len(self.vmas):
             kept, after = <VMA> self.vmas[i], <VMA> self.vmas[i + 1]
             if after.start > end:

@@ -23,10 +23,8 @@ from kernel.mm.order import map_call, order, put_back, put_files, soft_limit, un
 def mremap(task, old, old_length, new_length, flags, new):
     """The new address, or what order() returned."""
     mm = task.mm
-    check_flags(old, old_length, new_length, flags)
     old_length, new_length = page_align(old_length), page_align(new_length)
-    if new_length == 0:
-        raise Errno(EINVAL)
+    check_arguments(mm, old, old_length, new_length, flags, new)
     vma = mm.find(old)
     if vma is None:
         raise Errno(EFAULT)
@@ -43,13 +41,16 @@ def mremap(task, old, old_length, new_length, flags, new):
     return move(task, vma, old, old_length, new_length, flags, choose(task, new_length))
 
 
-def check_flags(old, old_length, new_length, flags):
-    """EINVAL for combinations without a meaning."""
-    if flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) or old % PAGE_SIZE:
+def check_arguments(mm, old, old_length, new_length, flags, new):
+    """EINVAL for what has no meaning, before anything is looked up (check_mremap_params)."""
+    fixed = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)
+    if flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) or old % PAGE_SIZE or not 0 < new_length <= mm.high:
         raise Errno(EINVAL)
-    if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) and not flags & MREMAP_MAYMOVE:
+    if fixed and not flags & MREMAP_MAYMOVE or flags & MREMAP_DONTUNMAP and old_length != new_length:
         raise Errno(EINVAL)
-    if flags & MREMAP_DONTUNMAP and old_length != new_length:
+    if flags & MREMAP_FIXED and (new % PAGE_SIZE or new > mm.high - new_length or new < mm.low):
+        raise Errno(EINVAL)
+    if flags & MREMAP_FIXED and old + old_length > new and new + new_length > old:
         raise Errno(EINVAL)
 
 
@@ -63,8 +64,6 @@ def check_resize(task, vma, old, old_length, new_length, flags):
     growth = new_length if flags & MREMAP_DONTUNMAP else max(new_length - old_length, 0)
     if growth == 0:
         return
-    if new_length > mm.high:
-        raise Errno(ENOMEM)
     if vma.locked and not task.creds.capable(CAP_IPC_LOCK) and mm.locked_vm + growth > soft_limit(task, RLIMIT_MEMLOCK):
         raise Errno(EAGAIN)
     check_space(mm, task, 0, growth, vma.prot, vma.flags)
@@ -108,10 +107,6 @@ def move_to(task, vma, old, old_length, new_length, flags, new):
     """mremap_to: to an address that the caller chose, or with the old range left behind empty."""
     mm = task.mm
     if flags & MREMAP_FIXED:
-        if new % PAGE_SIZE or new_length > mm.high or new > mm.high - new_length or new < mm.low:
-            raise Errno(EINVAL)
-        if old + old_length > new and new + new_length > old:
-            raise Errno(EINVAL)
         check_sealed(mm, new, new + new_length)
     calls = []
     if old_length > new_length:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""futex(2) operations that the shim doesn't answer by itself: requeueing and wake operations. (Waiting and waking are native host futexes.)
+"""futex(2) operations that the shim doesn't answer by itself: requeueing and wake operations. (Waiting and waking are native.)
 
-Where the platform lets the guest's thread make them natively (limits: futex_requeue) the host does all of it. Else REQUEUE wakes whom it should
-move: a waiter that is woken too early looks at its word again. What a call compares and changes is done by the guest's thread with one
-atomic instruction (HOST_CMPXCHG), never by copying.
+Where the platform lets the guest's thread make them natively (limits: futex_requeue) the host does all of it. Else REQUEUE wakes
+whom it should move: a waiter that is woken too early looks at its word again. What a call compares and changes is done by the
+guest's thread with one atomic instruction (HOST_CMPXCHG), never by copying.
 """
 
 from kernel.abi.errno import EAGAIN, EFAULT, EINVAL, ENOSYS, Errno

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Priority-inheriting futexes: FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI (Documentation/locking/pi-futex.rst).
 
-The word holds the owner's tid, FUTEX_WAITERS and FUTEX_OWNER_DIED. The guest changes it without us as long as nobody waits; we change it only
-by an atomic compare-and-exchange that the guest's own thread makes. Waiters queue here; whoever unlocks hands the lock to the first.
+The word holds the owner's tid, FUTEX_WAITERS and FUTEX_OWNER_DIED. The guest changes it without us as long as nobody waits; we
+change it only by an atomic compare-and-exchange that the guest's own thread makes. Waiters queue here; whoever unlocks hands the
+lock to the first.
 Absent: the inheritance itself (the host schedules), FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI.
 """
 

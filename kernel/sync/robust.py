@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Robust futexes: what happens to the locks of a task that dies (Documentation/locking/robust-futexes.rst).
 
-The list lies in guest memory and is as hostile as everything there: its length is bounded, every pointer is read once. Waiters sleep in native
-host futexes, of which the kernel knows nothing: everybody who may wait on a changed word is interrupted and looks at it again.
+The list lies in guest memory and is as hostile as everything there: its length is bounded, every pointer is read once. Waiters
+sleep in native host futexes, of which the kernel knows nothing: everybody who may wait on a changed word is interrupted and looks
+at it again.
 Locks held by a process whose memory is already gone stay locked.
 """
 

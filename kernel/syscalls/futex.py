@@ -30,7 +30,7 @@ REQUEUEING = (FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP)
 LOCKING = (FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI)
 
 
-@syscall(202, partial="no FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI; priorities are not inherited; some platforms wake whom FUTEX_REQUEUE should move")
+@syscall(202, partial="no *_REQUEUE_PI; priorities are not inherited; FUTEX_REQUEUE may wake whom it should move")
 def sys_futex(task, uaddr: ULong, op: Int, val: UInt, timeout: ULong, uaddr2: ULong, val3: UInt):
     """futex(2)."""
     command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """membarrier(2): the private expedited barriers, by the host's own membarrier in the guest's thread.
 
-MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE is the only shape that stubs may use; it includes the plain barrier. Absent: global barriers, which
-would have to reach other address spaces; the query says so.
+MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE is the only shape that stubs may use; it includes the plain barrier. Absent: global
+barriers, which would have to reach other address spaces; the query says so.
 """
 
 from kernel.abi.errno import EINVAL, EPERM, Errno

@@ -22,10 +22,10 @@ def sys_madvise(task, addr: ULong, length: ULong, advice: Int):
 @syscall(26)
 def sys_msync(task, addr: ULong, length: ULong, flags: Int):
     """msync(2): write a shared mapping back to its file."""
-    if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or flags & MS_ASYNC and flags & MS_SYNC or addr % PAGE_SIZE:
+    if flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or (flags & MS_ASYNC and flags & MS_SYNC) or addr % PAGE_SIZE:
         raise Errno(EINVAL)
     end = addr + page_align(length)
-    if end >= 1 << 64 or length and end == addr:
+    if end >= 1 << 64 or (length and end == addr):
         raise Errno(ENOMEM)
     vmas = task.mm.overlapping(addr, end) if end > addr else []
     if flags & MS_INVALIDATE and any(vma.locked for vma in vmas):

@@ -17,6 +17,7 @@ from tests.unit.mm_world import HIGH, LIMITS, HostFile, World
 
 HERE = Path(__file__).resolve().parent
 WRITE, START = 1000, 1001
+KINDS = {"static": ["-static", "-no-pie"], "pie": ["-pie", "-fPIE"], "dynamic": ["-no-pie"], "static-pie": ["-static-pie", "-fPIE"]}
 GUEST = r"""
 #include <elf.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ int main(int argc, char **argv, char **envp)
         if (big[i]) return 3;
     printf("argc %d argv0 %s last %s\n", argc, argv[0], argv[argc - 1]);
     printf("env %s execfn %s platform %s\n", getenv("X"), (char *)getauxval(AT_EXECFN), (char *)getauxval(AT_PLATFORM));
-    printf("random %d phnum %d initial %d secure %d\n", getauxval(AT_RANDOM) != 0, (int)getauxval(AT_PHNUM) > 3, initial, (int)getauxval(AT_SECURE));
+    printf("random %d phnum %d ", getauxval(AT_RANDOM) != 0, (int)getauxval(AT_PHNUM) > 3);
+    printf("initial %d secure %d\n", initial, (int)getauxval(AT_SECURE));
     fflush(stdout);
     char *p = malloc(1 << 20); memset(p, 1, 1 << 20);
     return ((unsigned long)&argc & 0) + 7;
@@ -44,8 +46,9 @@ int main(int argc, char **argv, char **envp)
 def work(tmp_path_factory):
     where = tmp_path_factory.mktemp("loader")
     (where / "guest.c").write_text(GUEST)
-    subprocess.run(["gcc", "-O1", "-static", "-no-pie", "-Wl,-Ttext-segment=0x20000000", "-o", where / "launch", HERE / "launch.c"], check=True)
-    for name, flags in (("static", ["-static", "-no-pie"]), ("pie", ["-pie", "-fPIE"]), ("dynamic", ["-no-pie"]), ("static-pie", ["-static-pie", "-fPIE"])):
+    low = ["-static", "-no-pie", "-Wl,-Ttext-segment=0x20000000"]
+    subprocess.run(["gcc", "-O1", *low, "-o", where / "launch", HERE / "launch.c"], check=True)
+    for name, flags in KINDS.items():
         subprocess.run(["gcc", "-w", "-o", where / name, where / "guest.c", *flags], check=True)
     return where
 
@@ -76,7 +79,7 @@ def run_image(work, image):
     return done
 
 
-@pytest.mark.parametrize("kind", ["static", "pie", "dynamic", "static-pie"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_program_runs_as_laid_out(work, kind):
     task = World()
     path = os.fsencode(work / kind)
@@ -111,9 +114,9 @@ def test_a_script_gives_its_interpreter_one_argument(tmp_path, work):
 def test_scripts_of_scripts_end(tmp_path):
     path = tmp_path / "loop"
     path.write_text(f"#!{path}\n")
-    assert error_of(lambda: load(World(), open_exec, os.fsencode(path), HostFile(path), [b"x"], [], LIMITS)) == ELOOP
+    assert error_of(loads(path)) == ELOOP
     path.write_text("#!/does/not/exist\n")
-    assert error_of(lambda: load(World(), open_exec, os.fsencode(path), HostFile(path), [b"x"], [], LIMITS)) == ENOENT
+    assert error_of(loads(path)) == ENOENT
 
 
 def test_nested_scripts_up_to_five(tmp_path, work):
@@ -122,14 +125,14 @@ def test_nested_scripts_up_to_five(tmp_path, work):
         name.write_text(f"#!{names[i + 1]}\n" if i < 5 else "#!/bin/busybox echo\n")
     image = load(World(), open_exec, os.fsencode(names[1]), HostFile(names[1]), [b"x"], [], LIMITS)
     assert run_image(work, image).stdout.split() == [str(name) for name in reversed(names[1:])]
-    assert error_of(lambda: load(World(), open_exec, os.fsencode(names[0]), HostFile(names[0]), [b"x"], [], LIMITS)) == ELOOP
+    assert error_of(loads(names[0])) == ELOOP
 
 
 def test_no_program_is_enoexec(tmp_path):
     for content in (b"", b"hello", b"\x7fELF", b"\x7fELF" + bytes(200), b"#!", b"#! \t \n", b"#!" + b"x" * 300):
         path = tmp_path / "file"
         path.write_bytes(content)
-        assert error_of(lambda: load(World(), open_exec, os.fsencode(path), HostFile(path), [b"x"], [], LIMITS)) == ENOEXEC, content
+        assert error_of(loads(path)) == ENOEXEC, content
 
 
 def test_script_lines():
@@ -178,6 +181,10 @@ def test_random_segments_raise_only_errno(tmp_path_factory, values):
         load(World(), open_exec, b"p", HostFile(path), [b"x"], [], LIMITS).mm.drop()
     except Errno:
         pass
+
+
+def loads(path):
+    return lambda: load(World(), open_exec, os.fsencode(path), HostFile(path), [b"x"], [], LIMITS)
 
 
 def error_of(function):
