@@ -51,7 +51,7 @@ PROFILES = {
         "debug",
         # No overflowcheck: sequence numbers and hashes wrap on purpose. UBSan sees the signed ones.
         COMMON_DIRECTIVES | {"boundscheck": True, "wraparound": True, "initializedcheck": True, "nonecheck": True},
-        ("-O1", "-g", "-fwrapv", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize=alignment", "-shared-libasan"),
+        ("-O1", "-g", "-fwrapv", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize=alignment"),
         (*HARDENING, "-fsanitize=address,undefined"),
     ),
 }

@@ -82,6 +82,9 @@ cdef extern from "unistd.h" nogil:
     int dup(int fd)
     int fchdir(int fd)
     long lseek(int fd, long offset, int whence)
+    int isatty(int fd)
+    long read(int fd, void *data, size_t size)
+    long write(int fd, const void *data, size_t size)
     long pread(int fd, void *data, size_t count, long offset)
     long pwrite(int fd, const void *data, size_t count, long offset)
     long readlinkat(int dirfd, const char *path, char *data, size_t size)
@@ -163,6 +166,9 @@ cdef extern from "sys/socket.h" nogil:
     unsigned char *CMSG_DATA(cmsghdr *control)
     size_t CMSG_LEN(size_t size)
     size_t CMSG_SPACE(size_t size)
+
+cdef extern from "sys/ioctl.h" nogil:
+    int ioctl(int fd, unsigned long command, ...)
 
 cdef extern from "poll.h" nogil:
     struct pollfd:

@@ -16,6 +16,7 @@ from kernel.boot import jail
 from oci._host import lib
 from oci.errors import OWN_FAILURE, RunscError
 from oci.namespaces import fork_into_new_pid_namespace
+from oci.preload import preload_tree
 from oci.state import write_file
 
 RLIMIT_NOFILE = 7
@@ -143,6 +144,7 @@ def prepare_to_fork():
     import kernel.boot.sandbox
     kernel.boot.sandbox.prepare()
     del gofer, kernel
+    preload_tree()
     gc.collect()
     gc.disable()
     gc.freeze()

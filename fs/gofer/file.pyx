@@ -11,7 +11,7 @@ from fs.gofer.connection cimport HostHandle
 from fs.gofer.inode cimport GoferFileSystem, GoferInode
 from fs.vfs.file cimport File
 from gofer cimport libc
-from kernel.abi.errno cimport EACCES, EBADF, EINVAL, EIO, ENXIO, EOVERFLOW, Errno
+from kernel.abi.errno cimport EACCES, EINVAL, ENXIO, EOVERFLOW, Errno
 from kernel.abi.fs cimport (
     O_ACCMODE, O_APPEND, O_DSYNC, O_SYNC, O_WRONLY, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
 )
@@ -73,10 +73,10 @@ cdef class GoferFile(File):
             piece.iov_len = PyBytes_GET_SIZE(data)
             with nogil:
                 done = libc.pwritev2(fd, &piece, 1, pos + total, flags)
-            if done < 0:
-                if total == 0:
-                    return -libc.errno
-                break
+            if done < 0 and total == 0:
+                return -libc.errno
+            done = max(done, 0)
+            buf.give_back(PyBytes_GET_SIZE(data) - done)
             total += done
             if done < PyBytes_GET_SIZE(data) or done < CHUNK:
                 break

@@ -9,7 +9,6 @@ and kept for a while after the last close: on an exclusive tree only.
 
 from _weakref import ref as weak_reference
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.string cimport memcpy
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from fs.gofer.connection cimport Connection, HostHandle
@@ -19,7 +18,7 @@ from fs.vfs.inode cimport FileSystem, Inode
 from fs.vfs.permission cimport new_owner
 from gofer cimport libc
 from gofer.wire cimport Attr, Cursor, DirEntry, Layout, layout_of, take
-from kernel.abi.errno cimport EACCES, EINVAL, EIO, ENODATA, ENOTDIR, ENXIO, EPERM, EROFS, Errno
+from kernel.abi.errno cimport EACCES, EINVAL, EIO, ENODATA, ENXIO, EPERM, Errno
 from kernel.abi.fs cimport (
     AT_REMOVEDIR, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY, RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG,
 )

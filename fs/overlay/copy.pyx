@@ -6,7 +6,7 @@ A directory's entries are not copied. If copying fails, nothing of it stays.
 
 from fs.vfs.file cimport File
 from fs.vfs.inode cimport Inode
-from kernel.abi.errno cimport EIO, EOPNOTSUPP, Errno
+from kernel.abi.errno cimport EIO, ENOENT, EOPNOTSUPP, Errno
 from kernel.abi.fs cimport O_RDONLY, O_RDWR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 from kernel.mm.userbuffer cimport KernelBuffer
 from kernel.task.creds cimport Creds
@@ -38,6 +38,8 @@ cdef Inode copy_object(Inode lower, Inode directory, bytes name, long long limit
 
 cdef Inode new_object(Inode lower, Inode directory, bytes name, unsigned int kind):
     cdef Creds creds = Creds()
+    if name is None and kind != S_IFREG:
+        raise Errno(ENOENT)
     if name is None:
         return directory.tmpfile(lower.mode, creds)
     if kind == S_IFREG:

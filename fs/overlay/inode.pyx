@@ -42,9 +42,10 @@ cdef class UpperRecord:
 
 
 cdef class OverlayFileSystem(FileSystem):
-    """`lower` is a root inode; `upper` a fresh file system that nobody else uses."""
+    """`upper` is a fresh file system that nobody else uses."""
 
-    def __init__(self, Inode lower, FileSystem upper, str source="overlay"):
+    def __init__(self, FileSystem below, FileSystem upper, str source="overlay"):
+        cdef Inode lower = below.root
         FileSystem.__init__(self, "overlay", source)
         self.upper = upper
         self.records = {}

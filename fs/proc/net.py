@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """/proc/net: headers for every table; rows come from the network, which may hang up a service for them.
 
-kernel.services["net"].proc_text(name) -> str, if there is one and it knows the name, is what is shown; otherwise the table is empty.
+kernel.services.net.proc_text(name) -> str or None, if there is a network, is what is shown; otherwise the table is empty.
 """
 
 INET = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
@@ -46,7 +46,7 @@ def table(kernel, name, header):
     """Content of one table."""
 
     def content(task):
-        net = kernel.services.get("net")
+        net = getattr(kernel.services, "net", None)
         text = net.proc_text(name) if net is not None else None
         return header if text is None else text
 

@@ -100,7 +100,7 @@ class Sysctl:
             "seccomp": {"actions_avail": b"kill_process kill_thread trap errno user_notif trace log allow\n",
                         "actions_logged": b"kill_process kill_thread trap errno user_notif trace log\n"},
             "keys": self.numbers("keys", {"maxkeys": 200, "maxbytes": 20000, "root_maxkeys": 1000000, "root_maxbytes": 25000000}),
-            "pty": {"max": b"4096\n", "nr": lambda task: f"{len(getattr(self.kernel.services.get('devpts'), 'slaves', ()))}\n", "reserve": b"1024\n"},
+            "pty": {"max": b"4096\n", "nr": lambda task: f"{len(getattr(getattr(self.kernel.services, 'devpts', None), 'ttys', ()))}\n", "reserve": b"1024\n"},
         }
 
     def net_entries(self):

@@ -133,6 +133,7 @@ cpdef enum:
     ENOTRECOVERABLE = 131
     ERFKILL = 132
     EWOULDBLOCK = 11
+    EDEADLK = 35
     EOPNOTSUPP = 95
     # Inside the kernel only: how a call that a signal broke off goes on (include/linux/errno.h).
     ERESTARTSYS = 512

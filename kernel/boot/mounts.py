@@ -6,10 +6,11 @@ shown read-only afterwards.
 """
 
 from fs.gofer.inode import GoferFileSystem
-from fs.vfs.directory import do_mkdir
+from fs.vfs.names import do_mkdir
+from fs.vfs.context import FsContext
+from fs.vfs.dentry import root_dentry
 from fs.vfs.mount import Mount
 from fs.vfs.namespace import MountNamespace
-from fs.vfs.dentry import root_dentry
 from fs.vfs.walk import lookup
 from kernel.abi.errno import EEXIST, ENOENT, Errno
 from kernel.abi.fs import AT_FDCWD, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME
@@ -43,8 +44,7 @@ class MountBuilder:
         missing = any(option.destination for option in mounts[1:])
         root_fs = self.root_file_system(root_args, missing)
         namespace = MountNamespace(Mount(root_fs, root_dentry(root_fs), 0))
-        self.task.fs.mounts = namespace
-        self.task.fs.root = self.task.fs.cwd = namespace.root_path()
+        self.task.fs = FsContext(namespace.root_path(), namespace.root_path(), 0, namespace)
         for mount in mounts[1:]:
             self.mount(namespace, mount)
         if root_args.readonly:

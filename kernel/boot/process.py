@@ -3,7 +3,7 @@
 
 from fs.vfs.context import FsContext
 from fs.vfs.fdtable import FdTable
-from fs.vfs.walk import lookup_directory
+from fs.vfs.walk import LOOKUP_DIRECTORY, LOOKUP_FOLLOW, lookup
 from kernel.abi.errno import EACCES, ENOENT, Errno
 from kernel.abi.signal import SIGCHLD
 from kernel.abi.task import RLIMIT_NOFILE
@@ -62,12 +62,12 @@ def make_task(kernel, process, root, mounts, uts, ipc):
 def enter_directory(task, path):
     """The working directory; it is made if it does not exist, as runc does."""
     try:
-        task.fs.cwd = lookup_directory(task, path or b"/")
+        task.fs.cwd = lookup(task, -100, path or b"/", LOOKUP_FOLLOW | LOOKUP_DIRECTORY)
     except Errno as error:
         if error.number != ENOENT:
             raise
         make_directories(task, path)
-        task.fs.cwd = lookup_directory(task, path)
+        task.fs.cwd = lookup(task, -100, path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY)
 
 
 def make_directories(task, path):

@@ -8,21 +8,21 @@ an error of create; it runs when `start` says so.
 
 import gc
 import posix
+import traceback
 
 from fs.gofer.connection import Connection
-from fs.vfs.context import FsContext
 from kernel.abi.errno import EACCES, ENOENT, Errno
 from kernel.boot import filesystems, jail, machine, stdio, tables
 from kernel.boot.mounts import MountBuilder
 from kernel.boot.process import ALL_CAPABILITIES, find_program, make_task
 from kernel.boot.service import Service, shell_status
 from kernel.ipc.namespace import IpcNamespace
-from kernel.loader.load import load
 from kernel.platform.systrap import SystrapPlatform
 from kernel.task.creds import Creds
 from kernel.task.execve import execute
 from kernel.task.kernel import Kernel
 from kernel.task.namespaces import UtsNamespace
+from kernel.task.program import load_image
 from kernel.time.clock import Clock
 
 HOST = None     # the Machine; prepare() reads it while the host's files can be seen
@@ -41,7 +41,7 @@ class BootTask:
     def __init__(self, kernel):
         self.kernel = kernel
         self.creds = Creds(0, 0, (), ALL_CAPABILITIES)
-        self.fs = FsContext(None, None, 0, None)
+        self.fs = None      # set with the mounts
         self.files = None
 
 
@@ -71,6 +71,7 @@ class Sandbox:
         kernel.reap_children()
         kernel.platform = SystrapPlatform()
         kernel.platform.start(kernel)
+        kernel.limits = {**kernel.platform.limits(), "vdso": kernel.platform.vdso()}
         jail.close_jail(args)
         self.connection = Connection(args.gofer_fd)
         self.uts, self.ipc = UtsNamespace(args.hostname.encode() or b"localhost"), IpcNamespace()
@@ -98,7 +99,7 @@ class Sandbox:
         argv = [text.encode("utf-8", "surrogateescape") for text in process.argv]
         envv = [text.encode("utf-8", "surrogateescape") for text in process.envv]
         path, file = find_program(task, argv, envv)
-        return load(task, path, file, argv, envv)
+        return load_image(task, path, file, argv, envv)
 
     def start(self):
         """`start`: the first program runs."""
@@ -117,6 +118,10 @@ class Sandbox:
             raise
         execute(task, image)
         return task.group
+
+    def terminals(self):
+        """The devpts instance; there is one even if nobody mounted it."""
+        return filesystems.devpts(self, "devpts", [])
 
     def discard(self, task):
         """A process that never ran."""
@@ -146,7 +151,12 @@ def boot(args):
     try:
         sandbox.birth()
     except Errno as error:
+        sandbox.log(traceback.format_exc())
         args.report_error(describe(args, error))
+        posix._exit(128)
+    except Exception as error:
+        sandbox.log(traceback.format_exc())
+        args.report_error(f"{type(error).__name__}: {error}")
         posix._exit(128)
     args.report_ready()
     gc.collect()

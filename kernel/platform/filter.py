@@ -19,16 +19,18 @@ NR, ARCH, IP = 0, 4, 8
 
 # linux/bpf_common.h
 LD, AND, ADD_X, TAX, RET = 0x20, 0x54, 0x0C, 0x07, 0x06
-JEQ, JGE, JSET, JA = 0x15, 0x35, 0x45, 0x05
+JEQ, JGE, JSET = 0x15, 0x35, 0x45
 
 # x86_64 system calls that appear in a row
 CLOSE, MMAP, MPROTECT, MUNMAP, PREAD64, PWRITE64, SCHED_YIELD, MREMAP, MSYNC, MINCORE, MADVISE = 3, 9, 10, 11, 17, 18, 24, 25, 26, 27, 28
 CLONE, EXIT, SIGALTSTACK, FUTEX, EXIT_GROUP, FALLOCATE, MEMBARRIER, MLOCK2 = 56, 60, 131, 202, 231, 285, 324, 325
 
 PROT_ALL = 7
-MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE = 1, 2, 0x10, 0x20, 0x4000
+MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE, MAP_POPULATE = 1, 2, 0x10, 0x20, 0x4000, 0x8000
 MADV_WILLNEED, MADV_DONTNEED, MADV_FREE, MADV_DONTFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 3, 4, 8, 10, 14, 15
+ORDERED_ADVICE = 9, 18, 19, 20, 21, 22, 23  # REMOVE, WIPEONFORK, KEEPONFORK, COLD, PAGEOUT, POPULATE_READ, POPULATE_WRITE
 FUTEX_OP, FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET = 0x7F, 0, 1, 9, 10
+FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP = 3, 4, 5
 MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE = 1 << 5
 MAX_DESCRIPTOR = 0x10000
 
@@ -85,6 +87,14 @@ class Program:
             self.emit(JEQ, value, yes=good)
         self.answer(TRAP)
         self.here(good)
+
+    def verdict_for(self, verdict: int, *values: int) -> None:
+        """If the accumulator is one of values, that is the answer; else go on."""
+        for value in values:
+            other = self.fresh()
+            self.emit(JEQ, value, no=other)
+            self.answer(verdict)
+            self.here(other)
 
     def equal(self, arg: int, value: int) -> None:
         """All 64 bits of an argument."""
@@ -168,6 +178,7 @@ def only_from_shim(p: Program, base: int, size: int) -> None:
 def futex_shapes(p: Program) -> None:
     p.load(low(1))
     p.emit(AND, FUTEX_OP)
+    p.verdict_for(NOTIFY, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP)
     p.one_of(FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET)
 
 
@@ -199,21 +210,21 @@ def mmap_rows(p: Program, abi: Mapping[str, int], memory: int) -> None:
         p.load(low(4))
         p.emit(JEQ, -1, no=file)
         p.load(low(3))
-        p.emit(AND, ~MAP_NORESERVE)
+        p.emit(AND, ~(MAP_NORESERVE | MAP_POPULATE))
         p.one_of(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
         p.answer(memory)
         p.here(file)
         p.trap_unless(JGE, abi["FD_DONATED"])
         p.trap_if(JGE, MAX_DESCRIPTOR)
         p.load(low(3))
-        p.emit(AND, ~MAP_NORESERVE)
+        p.emit(AND, ~(MAP_NORESERVE | MAP_POPULATE))
         p.one_of(MAP_PRIVATE | MAP_FIXED, MAP_SHARED | MAP_FIXED)
 
     p.row(MMAP, memory, checks)
 
 
 def madvise_rows(p: Program, abi: Mapping[str, int], memory: int) -> None:
-    """DONTFORK of the contexts, exactly; of guest memory the five that only tune or empty it."""
+    """DONTFORK of the contexts, exactly; of guest memory the five that only tune or empty it. The rest by order."""
 
     def checks() -> None:
         other = p.fresh()
@@ -223,9 +234,9 @@ def madvise_rows(p: Program, abi: Mapping[str, int], memory: int) -> None:
         p.equal(1, abi["CTX_SIZE"])
         p.answer(ALLOW)
         p.here(other)
-        p.below(0, 1, abi["GUEST_END"])
-        p.load(low(2))
+        p.verdict_for(NOTIFY, *ORDERED_ADVICE)
         p.one_of(MADV_WILLNEED, MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE)
+        p.below(0, 1, abi["GUEST_END"])
 
     p.row(MADVISE, memory, checks)
 

@@ -57,7 +57,7 @@ def table_of(task, key):
         if task.mm.futexes is None:
             task.mm.futexes = {}
         return task.mm.futexes
-    return task.kernel.services.setdefault("shared_futexes", {})
+    return task.kernel.shared_futexes
 
 
 def compare_exchange(task, address, old, new, success, retry):
@@ -195,7 +195,7 @@ def look_again(task, key):
 
 def owner_died(task):
     """exit: locks that the task still holds go to their first waiters, marked FUTEX_OWNER_DIED."""
-    tables = [task.kernel.services.get("shared_futexes")]
+    tables = [task.kernel.shared_futexes]
     if task.mm is not None:
         tables.append(task.mm.futexes)
     for table in filter(None, tables):

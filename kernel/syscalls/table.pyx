@@ -79,10 +79,15 @@ def syscall(int number, str name=None, str partial=None):
     def declare(function):
         code = function.__code__
         parameters = code.co_varnames[1:code.co_argcount]
-        kinds = tuple([CODES[function.__annotations__[parameter]] for parameter in parameters])
+        kinds = tuple([code_of(function.__annotations__[parameter]) for parameter in parameters])
         add(number, name or function.__name__.removeprefix("sys_"), "partial" if partial else "full", partial, kinds, parameters, function)
         return function
     return declare
+
+
+cdef int code_of(annotation) except -1:
+    """Of a kind, or its name: Cython keeps annotations as text."""
+    return CODES[getattr(kinds_module, annotation) if isinstance(annotation, str) else annotation]
 
 
 def missing(int number, str name, str why):

@@ -10,7 +10,6 @@ from kernel.abi.signal cimport CLD_DUMPED, CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT,
 from kernel.mm.mm cimport MM
 from kernel.signal.handlers cimport Action, Handlers
 from kernel.signal.pending cimport child_info, kernel_info, kill_info
-from kernel.sync import futex_robust
 from kernel.task import cputime
 from kernel.task.task cimport DEAD
 
@@ -52,8 +51,9 @@ cpdef int end_task(Task task, bint host_thread_exits) except -1:
     if task.state == DEAD:
         return 0
     task.leave_queues()
-    if task.robust_list and task.mm is not None and task.mm.users > 1:
-        futex_robust.exit_robust_list(task)
+    if task.mm is not None and (task.robust_list or task.mm.users > 1):
+        from kernel.sync.robust import exit_robust_list
+        exit_robust_list(task)
     task.state = DEAD
     task.killed = True
     task.group.tasks.pop(task.tid, None)

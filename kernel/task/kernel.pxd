@@ -33,7 +33,9 @@ cdef class Kernel(PlatformEvents):
     cdef int child_signal                # signalfd of SIGCHLD
     cdef dict watches                    # fd -> Watch
     cdef public unsigned long slow_calls # handlers that held the kernel for more than 200 us
-    cdef public object services          # what the boot code hung up for others (gofer connections, devpts...)
+    cdef public dict limits              # of the platform, and vdso: for the loader
+    cdef public object services          # kernel.boot.sandbox.Sandbox: what is there once a sandbox
+    cdef public dict shared_futexes      # PI futexes in shared memory: see kernel.sync.futex_pi
     cdef public unsigned long nr_syscalls
     cdef public bint paused
 

@@ -97,7 +97,7 @@ cdef class Kernel(PlatformEvents):
         self.timers = TimerQueue()
         self.runqueue = RunQueue()
         self.tasks, self.groups, self.pgrps, self.watches = {}, {}, {}, {}
-        self.services = {}
+        self.shared_futexes = {}
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             raise OSError(host_errno, "epoll_create1")

@@ -154,6 +154,10 @@ cdef class Task(Waiter):
         """Runs guest code, or is being served: what the load average counts."""
         return self.state == GUEST or self.state == SERVING
 
+    def host_tid(self):
+        """The host thread that runs it, in the sandbox's pid namespace; 0 if there is none."""
+        return 0 if self.thread is None else self.thread.host_tid
+
     # host calls
 
     cpdef long host_calls(self, list calls, long result, object then=None, object failed=None) except? -1:

@@ -60,9 +60,9 @@ cdef class MockClock(Clock):
         return self.time_ns
 
 
-def process_cpu_ns(int host_pid):
-    """CPU time of a host process, user and system, in ns; 0 if it is gone."""
+def process_cpu_ns(int host_pid, bint thread=False):
+    """CPU time of a host process or thread, user and system, in ns; 0 if it is gone."""
     cdef timespec value
-    if clock_gettime(~host_pid << 3 | 2, &value) < 0:
+    if clock_gettime(~host_pid << 3 | (6 if thread else 2), &value) < 0:
         return 0
     return value.tv_sec * 1000000000LL + value.tv_nsec

@@ -28,7 +28,7 @@ static const struct call refused[] = {
     {"rt_sigprocmask", SYS_rt_sigprocmask, {0, 0, 0, 8}},
     {"rt_sigreturn", SYS_rt_sigreturn, {0}},
     {"ioctl on descriptor 3", SYS_ioctl, {3, 0xc0182101}},
-    {"futex REQUEUE", SYS_futex, {0x10000000, 3, 1, 1, 0x10000000}},
+    {"futex REQUEUE without an order", SYS_futex, {0x10000000, 3, 1, 1, 0x10000000}},
     {"futex LOCK_PI", SYS_futex, {0x10000000, 6}},
     {"membarrier of another kind", SYS_membarrier, {1 << 3}},
     {"read of descriptor 3", SYS_read, {3, 0x10000000, 10}},

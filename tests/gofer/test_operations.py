@@ -24,7 +24,7 @@ def root(request, gofers, tmp_path):
     if request.param == "tmpfs":
         return Tmpfs("mode=755").root
     if request.param == "overlay":
-        return OverlayFileSystem(gofers.mount(tmp_path, read_only=True).root, Tmpfs()).root
+        return OverlayFileSystem(gofers.mount(tmp_path, read_only=True), Tmpfs()).root
     return gofers.mount(tmp_path, exclusive=request.param == "exclusive").root
 
 

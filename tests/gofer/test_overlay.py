@@ -31,7 +31,7 @@ def lower(tmp_path):
 
 @pytest.fixture
 def root(gofers, lower):
-    return OverlayFileSystem(gofers.mount(lower, read_only=True).root, Tmpfs()).root
+    return OverlayFileSystem(gofers.mount(lower, read_only=True), Tmpfs()).root
 
 
 def names(directory):

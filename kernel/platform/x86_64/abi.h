@@ -39,6 +39,7 @@
 #define FD_RO_PAGE  4               /* the zygote only */
 #define FD_DONATED  8               /* first descriptor that a mapping order may name */
 #define MAX_HOST_CALLS 16
+#define HOST_CMPXCHG 0xf0000001     /* in a list of host calls: (address, expected, new) on 32 bits; the old value or -EFAULT */
 
 /* why the shim rings */
 #define K_SYSCALL   1

@@ -108,6 +108,15 @@ clear_begin:
 clear_end:
     ret
 
+/* long cmpxchg_word(address, expected, new): the old value. A fault moves rip to cmpxchg_end and sets rax to -EFAULT. */
+FUNCTION cmpxchg_word
+    .globl cmpxchg_begin, cmpxchg_end
+    mov %esi, %eax
+cmpxchg_begin:
+    lock cmpxchg %edx, (%rdi)
+cmpxchg_end:
+    ret
+
 /* void leave(context): into the guest. Only reads the context, so it can be broken off anywhere and done again.
    The vector state must be loaded here, last: the host resets it whenever it delivers a signal. */
 FUNCTION leave

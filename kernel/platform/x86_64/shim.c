@@ -12,11 +12,11 @@
 #define NORETURN __attribute__((noreturn))
 
 enum { SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_rt_sigaction = 13, SYS_sched_yield = 24, SYS_madvise = 28, SYS_getpid = 39,
-       SYS_exit = 60, SYS_kill = 62, SYS_sigaltstack = 131, SYS_prctl = 157, SYS_futex = 202, SYS_exit_group = 231, SYS_seccomp = 317 };
+       SYS_exit = 60, SYS_kill = 62, SYS_sigaltstack = 131, SYS_prctl = 157, SYS_futex = 202, SYS_exit_group = 231, SYS_seccomp = 317, SYS_membarrier = 324 };
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
-enum { EINTR = 4, EINVAL = 22, ENOSYS = 38 };
+enum { EINTR = 4, EFAULT = 14, EINVAL = 22, ENOSYS = 38 };
 enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10, FUTEX_OP = 0x7f };
-enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NO_NEW_PRIVS = 38 };
+enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NO_NEW_PRIVS = 38, MEMBARRIER_CMD_REGISTER_SYNC_CORE = 64 };
 enum { AT_HWCAP = 16, AT_HWCAP2 = 26, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51 };
 enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
 #define AUDIT_ARCH_X86_64 0xc000003e
@@ -33,12 +33,13 @@ HIDDEN long host_call(struct host_call *call);
 HIDDEN long ring(long seq, long kind);
 HIDDEN long futex_native(struct context *c);
 HIDDEN void clear_word(uint64_t address);
+HIDDEN long cmpxchg_word(uint64_t address, uint64_t expected, uint64_t desired);
 HIDDEN long make_process(struct context *c, uint64_t nonce);
 HIDDEN long make_thread(struct context *c, uint64_t nonce, uint64_t child);
 HIDDEN NORETURN void leave(struct context *c);
 HIDDEN NORETURN void start_over(struct context *c, long kind);
 HIDDEN NORETURN void nested_return(uint64_t *gregs, uint64_t fpstate);
-HIDDEN extern char futex_begin[], futex_end[], leave_end[], signal_entry[], clear_begin[], clear_end[];
+HIDDEN extern char futex_begin[], futex_end[], leave_end[], signal_entry[], clear_begin[], clear_end[], cmpxchg_begin[], cmpxchg_end[];
 
 static long sys(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
@@ -70,8 +71,9 @@ static unsigned make_host_calls(struct context *c, int *failed)
     *failed = 0;
     while (i < c->nr_host_calls && i < MAX_HOST_CALLS && !*failed) {
         struct host_call *call = &c->host[i++];
-        while ((call->result = host_call(call)) == -EINTR)
-            ;
+        do
+            call->result = call->number == HOST_CMPXCHG ? cmpxchg_word(call->args[0], call->args[1], call->args[2]) : host_call(call);
+        while (call->result == -EINTR);
         *failed = (uint64_t)call->result > -4096UL;
     }
     return i;
@@ -169,6 +171,21 @@ static void measure_frame(struct context *c, uint64_t fpstate)
     }
 }
 
+/* An access to guest memory failed: go on behind it, with -EFAULT. */
+static int skip_guest_access(uint64_t *g)
+{
+    uint64_t ip = g[G_RIP];
+
+    if (ip >= (uint64_t)clear_begin && ip < (uint64_t)clear_end)
+        g[G_RIP] = (uint64_t)clear_end;
+    else if (ip >= (uint64_t)cmpxchg_begin && ip < (uint64_t)cmpxchg_end)
+        g[G_RIP] = (uint64_t)cmpxchg_end;
+    else
+        return 0;
+    g[G_RAX] = -EFAULT;
+    return 1;
+}
+
 /* A signal that hit the shim itself. */
 static NORETURN void nested_signal(int signo, const struct siginfo *info, struct ucontext *u, struct context *c)
 {
@@ -188,10 +205,8 @@ static NORETURN void nested_signal(int signo, const struct siginfo *info, struct
         }
         nested_return(g, u->fpstate);
     }
-    if (signo == SIGSEGV && ip >= (uint64_t)clear_begin && ip < (uint64_t)clear_end) {
-        g[G_RIP] = (uint64_t)clear_end;
+    if ((signo == SIGSEGV || signo == SIGBUS) && skip_guest_access(g))
         nested_return(g, u->fpstate);
-    }
     if (leaving && signo != SIGSYS) {   /* a non-canonical rip, a bad vector image: the guest's fault */
         report_fault(c, signo, info, g);
         start_over(c, K_FAULT);
@@ -294,6 +309,7 @@ HIDDEN NORETURN void zygote_main(uint64_t *exec_stack)
         die(104);
     set_handlers((uint64_t)signal_entry);
     sys(SYS_kill, sys(SYS_getpid, 0, 0, 0, 0, 0), SIG_INTR, 0, 0, 0);
+    sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_SYNC_CORE, 0, 0, 0, 0);    /* every stub inherits it */
     if (sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         die(106);
     long listener = host_call(&seccomp);
