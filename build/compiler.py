@@ -158,9 +158,7 @@ def translate(unit: Unit) -> tuple[bool, str]:
     from Cython.Compiler.Main import compile as cython
     from Cython.Compiler.Options import extra_warnings
 
-    directives = extra_warnings | unit.profile.directives
-    if str(unit.source) in setup.UNCHECKED:
-        directives |= setup.UNCHECKED_DIRECTIVES
+    directives = extra_warnings | setup.directives(unit.profile, str(unit.source))
     key = digest(__version__, json.dumps(directives), *(str(path) + file_digest(path) for path in sorted(cython_inputs(unit.source))))
     c, stamp = unit.file(".c"), unit.file(".c.key")
     fresh = remembered(stamp, key, c)
