@@ -27,6 +27,7 @@ cdef enum:
     TIMEVAL = 1
     TIMESPEC = 2
 
+cdef object ONE = 1                      # of Python's kind, which can be shifted by more than 31
 cdef long long NS_PER_S = 1000000000
 cdef long long MAX_SECONDS = 9000000000  # 285 years: later is never
 
@@ -131,7 +132,7 @@ cdef Poll select_call(Task task, int nfds, unsigned long readfds, unsigned long 
     call.fds = bytearray()
     call.deadline_ns = -1
     bits = [int.from_bytes(task.copy_in(call.sets[i], call.set_bytes), "little") if call.sets[i] else 0 for i in range(3)]
-    any_of = (bits[0] | bits[1] | bits[2]) & ((1 << nfds) - 1)
+    any_of = (bits[0] | bits[1] | bits[2]) & ((ONE << nfds) - 1)
     while any_of:
         lowest = any_of & -any_of
         any_of ^= lowest
@@ -170,7 +171,7 @@ cdef long attempt_select(Task task, Poll call) except? -1:
     for i in range(call.count):
         for which, events in enumerate((READ_SET, WRITE_SET, EXCEPT_SET)):
             if fds[i].events & events == events and fds[i].revents & events:
-                bits[which] |= 1 << fds[i].fd
+                bits[which] |= ONE << fds[i].fd
                 total += 1
     if total == 0 and not call.at_once and not task.timed_out:
         return wait(task, call)
