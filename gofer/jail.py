@@ -48,9 +48,7 @@ CAPABILITIES = (
 def enter(sock_fd: int, attaches: list[tuple[int, bool]]) -> None:
     """Close the jail around this process, which serves `attaches` over sock_fd afterwards. Keeps 0, 1, 2 as they are."""
     localfs.use_proc()
-    confine.close_all_but(
-        [sock_fd, *(fd for fd, _ in attaches), *localfs.descriptors()]
-    )
+    confine.close_all_but([sock_fd, *(fd for fd, _ in attaches), *localfs.descriptors()])
     confine.raise_limit(RLIMIT_NOFILE, MAX_FILES)
     confine.raise_limit(RLIMIT_CORE, 0)
     leave_host()
@@ -69,9 +67,7 @@ def leave_host() -> None:
         pass  # a kernel without cgroups has none to see
     confine.mount(b"none", b"/", b"", MS_REC | MS_PRIVATE, b"")
     flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    confine.mount(
-        b"runsc", MOUNT_POINT, b"tmpfs", flags, b"size=0,nr_inodes=2,mode=555"
-    )
+    confine.mount(b"runsc", MOUNT_POINT, b"tmpfs", flags, b"size=0,nr_inodes=2,mode=555")
     posix.chdir(MOUNT_POINT)
     confine.pivot_here()
     posix.chdir("/")

@@ -13,7 +13,7 @@ from libc.string cimport memchr, memcpy, strlen
 
 from gofer cimport libc
 from gofer.wire cimport QTDIR, QTSYMLINK, DirEntry
-from kernel.abi.errno cimport EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, EOPNOTSUPP, EPERM, ERANGE, Errno
+from kernel.abi.errno cimport EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, EOPNOTSUPP, ERANGE, Errno
 
 cdef enum:
     MAX_DEPTH = 2048                     # of a directory below its root, when .. is checked
@@ -84,13 +84,13 @@ cdef int open_parent(int dirfd, int root) except -1:
     Climbs to the root to be sure: somebody on the host may have moved the directory out of it.
     """
     cdef libc.stat top, here, previous
-    cdef int depth, fd, next_fd
+    cdef int _depth, fd, next_fd
     if libc.fstat(root, &top) < 0 or libc.fstat(dirfd, &here) < 0:
         fail()
     if top.st_ino == here.st_ino and top.st_dev == here.st_dev:
         return reopen(dirfd, libc.O_PATH)
     parent = fd = open_dotdot(dirfd)
-    for depth in range(MAX_DEPTH):
+    for _depth in range(MAX_DEPTH):
         previous = here
         if libc.fstat(fd, &here) < 0 or (here.st_ino == previous.st_ino and here.st_dev == previous.st_dev):
             break

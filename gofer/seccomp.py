@@ -72,11 +72,7 @@ ALLOWED_NOT_EXECUTABLE = ((9, "mmap", "heap"), (10, "mprotect", "heap"))
 
 def instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     """One struct sock_filter."""
-    return (
-        code.to_bytes(2, "little")
-        + bytes((if_true, if_false))
-        + value.to_bytes(4, "little")
-    )
+    return code.to_bytes(2, "little") + bytes((if_true, if_false)) + value.to_bytes(4, "little")
 
 
 def gofer_filter() -> bytes:

@@ -12,7 +12,7 @@ from gofer cimport localfs
 from gofer.fid cimport Fid, PathFd, Tree
 from gofer.session cimport Session
 from gofer.wire cimport ATTR_SIZE, HEADER, QTDIR, QTSYMLINK, Attr
-from kernel.abi.errno cimport EAGAIN, EBADF, EINVAL, EISDIR, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, ERANGE, EXDEV, Errno
+from kernel.abi.errno cimport EAGAIN, EBADF, EINVAL, EISDIR, ENOENT, ENOTDIR, EOPNOTSUPP, ERANGE, EXDEV, Errno
 
 from gofer.messages import NOFID
 
@@ -308,7 +308,7 @@ cdef rename(Fid old, bytes old_name, Fid new, bytes new_name, unsigned int flags
 
 
 cdef object write_xattr(tuple pending, unsigned long offset, bytes data):
-    name, size, flags, value = pending
+    _name, size, _flags, value = pending
     if offset != len(value) or offset + len(data) > size:
         raise Errno(EINVAL)
     value += data

@@ -22,11 +22,11 @@ cdef class Layout:
     """A message type: number, name, and the kinds of its fields."""
 
     def __init__(self, number, name, text):
-        pairs = [field.split(":") for field in text.split()]
+        pairs = [tuple(field.split(":")) for field in text.split()]
         self.number = number
         self.name = name
-        self.fields = tuple(field for field, kind in pairs)
-        self.kinds = b"".join(KINDS[kind] for field, kind in pairs)
+        self.fields = tuple([pair[0] for pair in pairs])
+        self.kinds = b"".join([KINDS[pair[1]] for pair in pairs])
 
 
 cdef list layouts = [None] * 256

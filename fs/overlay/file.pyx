@@ -6,7 +6,6 @@ A file that was opened for reading before its inode was copied up goes over to t
 
 from fs.overlay.inode cimport OverlayInode
 from fs.vfs.file cimport File
-from fs.vfs.inode cimport Inode
 from kernel.mm.userbuffer cimport UserBuffer
 
 

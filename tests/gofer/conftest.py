@@ -11,4 +11,3 @@ def gofers():
     starter = Gofers()
     yield starter
     starter.end()
-

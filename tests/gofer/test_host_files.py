@@ -176,6 +176,7 @@ def test_terminals_pass_settings_through(kernel):
     file.ioctl(task, TIOCGWINSZ, 0)
     assert struct.unpack_from("2H", task.memory) == (11, 22)
     os.write(master, b"line\n")
+    select.select([slave], [], [], 5)
     file.ioctl(task, FIONREAD, 0)
     assert struct.unpack_from("i", task.memory) == (5,)
     assert read(file) == b"line\n"

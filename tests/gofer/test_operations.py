@@ -13,7 +13,6 @@ from fs.tmpfs.inode import Tmpfs
 from kernel.abi.errno import Errno
 from kernel.task.creds import Creds
 
-
 RENAME_EXCHANGE = 2
 
 

@@ -43,7 +43,8 @@ def snapshot(path):
     found = []
     for where, directories, files in os.walk(path):
         attributes = [os.lstat(os.path.join(where, name)) for name in [*directories, *files]]
-        found.append((where, directories, files, [(s.st_mode, s.st_ino, s.st_nlink, s.st_uid, s.st_size, s.st_mtime_ns) for s in attributes]))
+        kept = [(s.st_mode, s.st_ino, s.st_nlink, s.st_uid, s.st_size, s.st_mtime_ns) for s in attributes]
+        found.append((where, directories, files, kept))
     return sorted(found)
 
 
@@ -59,7 +60,7 @@ def test_writing_copies_up_and_keeps_the_number(root, lower):
     write(file, b"UP", 0)
     assert read(reader) == b"UPwer"
     assert root.lookup(b"file") is inode and inode.ino == number
-    assert dict((name, ino) for name, ino, _ in root.readdir())[b"file"] == number
+    assert {name: ino for name, ino, _ in root.readdir()}[b"file"] == number
     assert snapshot(lower) == before
 
 
@@ -232,7 +233,7 @@ def rmdir(directory, path, name, *_):
 def rename(directory, path, name, other, other_path, new):
     inode, is_directory = kind_of(directory, name)
     replaced, replaces_directory = kind_of(other, new)
-    if inode is None or inode is replaced or is_directory != replaces_directory and replaced is not None:
+    if inode is None or inode is replaced or (is_directory != replaces_directory and replaced is not None):
         return
     try:
         os.rename(os.path.join(path, name.decode()), os.path.join(other_path, new.decode()))
@@ -252,7 +253,7 @@ def link(directory, path, name, other, other_path, new):
 
 
 def append(directory, path, name, *_):
-    inode, is_directory = kind_of(directory, name)
+    inode, _ = kind_of(directory, name)
     if inode is not None and stat.S_ISREG(inode.mode):
         inode.refresh()
         file = inode.open(None, os.O_WRONLY)
