@@ -8,6 +8,8 @@ from fs.dev.memory import FullFile, NullFile, RandomFile, ZeroFile
 from kernel.abi.errno import EEXIST, ENXIO, Errno
 from kernel.abi.fs import S_IFCHR, S_IFMT
 
+SLAVE_MAJOR = 136
+
 
 def open_terminal(task, inode, flags):
     from fs.devpts.devices import open_controlling_terminal
@@ -22,6 +24,11 @@ def open_console(task, inode, flags):
 def open_ptmx(task, inode, flags):
     from fs.devpts.devices import open_ptmx
     return open_ptmx(task, inode, flags)
+
+
+def open_slave(task, inode, flags):
+    from fs.devpts.devices import open_slave
+    return open_slave(task, minor(inode.rdev), flags)
 
 
 def plain(kind):
@@ -54,7 +61,9 @@ DIRECTORIES = (b"pts", b"shm", b"mqueue")
 def open_device(task, inode, flags):
     """The File of a device node; ENXIO if there is no such device."""
     number = major(inode.rdev), minor(inode.rdev)
-    opener = CHARACTER.get(number) if inode.mode & S_IFMT == S_IFCHR else None
+    opener = None
+    if inode.mode & S_IFMT == S_IFCHR:
+        opener = CHARACTER.get(number) or (open_slave if number[0] == SLAVE_MAJOR else None)
     if opener is None:
         raise Errno(ENXIO)
     return opener(task, inode, flags)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/dev/tty, /dev/console and /dev/ptmx as device nodes outside of devpts."""
+"""What opening the device nodes of terminals leads to."""
 
 from fs.devpts.files import SlaveFile
 from kernel.abi.errno import ENXIO, Errno
@@ -25,3 +25,11 @@ def open_console(task, inode, flags):
 def open_ptmx(task, inode, flags):
     """/dev/ptmx: a new terminal's master."""
     return task.kernel.services.terminals().open_master(task, inode, flags)
+
+
+def open_slave(task, number, flags):
+    """/dev/pts/N, wherever its node is; ENXIO if there is no such terminal."""
+    node = task.kernel.services.terminals().nodes.get(number)
+    if node is None:
+        raise Errno(ENXIO)
+    return node.open(task, flags)

@@ -50,13 +50,8 @@ def cpuinfo(kernel):
 def cpu_ticks(kernel):
     """(user, system, idle) in ticks since the sandbox was born."""
     user = sum(sum(cputime.used(group)) + group.cutime_ns + group.cstime_ns for group in list(kernel.groups.values()))
-    uptime = uptime_ns(kernel) * kernel.machine.nr_cpus
-    return user // TICK_NS, 0, max(uptime - user, 0) // TICK_NS
-
-
-def uptime_ns(kernel):
-    """Since the sandbox was born."""
-    return kernel.clock.monotonic_ns() - kernel.machine.boot_ns
+    lived = (kernel.clock.monotonic_ns() - kernel.machine.boot_ns) * kernel.machine.nr_cpus
+    return user // TICK_NS, 0, max(lived - user, 0) // TICK_NS
 
 
 def stat(kernel):
@@ -66,16 +61,16 @@ def stat(kernel):
     lines = [f"cpu  {user} 0 {system} {idle} 0 0 0 0 0 0\n"]
     lines += [f"cpu{number} {user // count} 0 {system // count} {idle // count} 0 0 0 0 0 0\n" for number in range(count)]
     running = sum(1 for task in kernel.tasks.values() if task.is_running())
-    boot = (kernel.clock.realtime_ns() - uptime_ns(kernel)) // 10**9
+    boot = (kernel.clock.realtime_ns() - kernel.clock.boottime_ns()) // 10**9
     lines.append(f"intr 0\nctxt {kernel.nr_syscalls}\nbtime {boot}\nprocesses {kernel.last_pid}\n")
     lines.append(f"procs_running {max(running, 1)}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n")
     return "".join(lines)
 
 
 def uptime(kernel):
-    """/proc/uptime: seconds since birth, and idle seconds of all processors."""
+    """/proc/uptime: seconds of the boot-time clock, and idle seconds of all processors since the sandbox was born."""
     idle = cpu_ticks(kernel)[2]
-    total = uptime_ns(kernel) // TICK_NS
+    total = kernel.clock.boottime_ns() // TICK_NS
     return f"{total // 100}.{total % 100:02} {idle // 100}.{idle % 100:02}\n"
 
 

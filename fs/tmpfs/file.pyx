@@ -4,7 +4,7 @@
 Permission to read or write was checked by whoever opened the file, the set-id bits and RLIMIT_FSIZE by the system call.
 """
 
-from kernel.abi.errno cimport EFBIG, EINVAL, ENXIO, EOPNOTSUPP, EPERM, Errno
+from kernel.abi.errno cimport EINVAL, ENXIO, EOPNOTSUPP, EPERM, Errno
 from kernel.abi.fs cimport (
     FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, O_ACCMODE,
     O_APPEND, O_RDONLY, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
@@ -44,8 +44,8 @@ cdef class TmpfsFile(File):
             pos = inode.size
         if buf.left() == 0:
             return 0
-        if pos >= SIZE_MAX - buf.left():
-            return -EFBIG
+        if pos > SIZE_MAX - buf.left():
+            return -EINVAL
         if inode.seals:
             check_seals(inode, pos + buf.left())
         while True:
@@ -85,9 +85,9 @@ cdef class TmpfsFile(File):
         cdef bint shared = flags & MAP_SHARED != 0
         cdef bint sealed = inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) != 0
         if shared and prot & PROT_WRITE and sealed:
-            raise Errno(EPERM)
+            raise Errno(EPERM)      # the host's memfd is sealed too: nobody gets a writable mapping out of its descriptor
         touch_atime(self)
-        return inode.storage.descriptor(self.flags & O_ACCMODE != O_RDONLY and not sealed, shared), offset
+        return inode.storage.descriptor(self.flags & O_ACCMODE != O_RDONLY or sealed, shared), offset
 
     cpdef fsync(self, bint data_only):
         """Memory is as safe as it gets."""

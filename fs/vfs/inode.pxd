@@ -45,6 +45,7 @@ cdef class Inode:
     cdef public object watches           # inotify marks; None while nobody watches
     cdef public object locks             # flock and POSIX locks; None while there are none
     cdef public object socket            # AF_UNIX socket bound here; None
+    cdef public bint linkable            # nameless (O_TMPFILE), and linkat may give it a name
     cdef public int writers              # open for writing; negative: being executed, nobody may write (ETXTBSY)
     cdef public object pipe              # fs.pipe.pipe.Pipe of an open fifo; None
 

@@ -89,6 +89,8 @@ def do_link(task, int old_dirfd, bytes old_path, int dirfd, bytes path, int flag
         raise Errno(EPERM)
     if inode.fs is not walk.dentry.inode.fs:
         raise Errno(EXDEV)
+    if inode.nlink == 0 and not inode.linkable:
+        raise Errno(ENOENT)
     walk.dentry.inode.link(child.name, inode)
     child.instantiate(inode)
     notify(inode, IN_ATTRIB)

@@ -177,6 +177,7 @@ cdef File open_tmpfile(task, Path directory, unsigned int flags, unsigned int mo
         raise Errno(EROFS)
     may_create(parent, task.creds)
     inode = parent.tmpfile(S_IFREG | mode & PERMISSIONS & ~(<FsContext> task.fs).umask, task.creds)
+    inode.linkable = not flags & O_EXCL
     dentry = Dentry(directory.dentry, b"#%d" % inode.ino, inode)
     dentry.unlinked = True
     return open_path(task, Path(directory.mount, dentry), flags, True)

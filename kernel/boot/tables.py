@@ -19,6 +19,7 @@ MODULES = (
     "mempolicy",
     "mount",
     "open",
+    "pidfd",
     "pipe",
     "poll",
     "prctl",

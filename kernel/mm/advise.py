@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """madvise(2): what empties or tunes memory goes to the host, what concerns fork and dumps is kept in the tree.
 
-As in Linux a hole in the range answers ENOMEM, after the advice was given to what is mapped. Absent (EINVAL): MADV_POPULATE_*,
-MADV_COLLAPSE, MADV_GUARD_*, memory failure injection.
+As in Linux a hole in the range answers ENOMEM, after the advice was given to what is mapped. Absent (EINVAL): MADV_COLLAPSE,
+MADV_GUARD_*, memory failure injection.
 """
 
 from kernel.abi.errno import EACCES, EINVAL, ENOMEM, EPERM, Errno
@@ -23,6 +23,8 @@ from kernel.abi.mm import (
     MADV_NOHUGEPAGE,
     MADV_NORMAL,
     MADV_PAGEOUT,
+    MADV_POPULATE_READ,
+    MADV_POPULATE_WRITE,
     MADV_RANDOM,
     MADV_REMOVE,
     MADV_SEQUENTIAL,
@@ -53,7 +55,7 @@ TUNING = {
     MADV_NOHUGEPAGE: (1 << MADV_HUGEPAGE, 1 << MADV_NOHUGEPAGE),
 }
 FORKING = (MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK, MADV_KEEPONFORK)
-HINTS = (MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT)
+HINTS = (MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE)
 # what the host is told, and as which advice
 AT_HOST = {
     MADV_DONTNEED: MADV_DONTNEED,
@@ -62,6 +64,10 @@ AT_HOST = {
     MADV_WILLNEED: MADV_WILLNEED,
     MADV_HUGEPAGE: MADV_HUGEPAGE,
     MADV_NOHUGEPAGE: MADV_NOHUGEPAGE,
+    MADV_COLD: MADV_COLD,
+    MADV_PAGEOUT: MADV_PAGEOUT,
+    MADV_POPULATE_READ: MADV_POPULATE_READ,
+    MADV_POPULATE_WRITE: MADV_POPULATE_WRITE,
 }
 
 

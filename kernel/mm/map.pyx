@@ -71,7 +71,8 @@ def mmap(task, unsigned long address, unsigned long length, int prot, unsigned i
         raise Errno(EAGAIN)
     may = check_file(file, prot, flags, offset, length) if file is not None else check_anonymous(flags)
     check_space(mm, task, address, length, prot, flags)
-    return address, place(mm, task, make_vma(address, length, prot, flags, file, offset, may, locked))
+    populate = MAP_POPULATE if flags & MAP_LOCKED or flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE else 0
+    return address, place(mm, make_vma(address, length, prot, flags, file, offset, may, locked), populate)
 
 
 cdef VMA make_vma(unsigned long address, unsigned long length, int prot, unsigned int flags, file, unsigned long offset, int may, bint locked):
@@ -87,11 +88,11 @@ cdef VMA make_vma(unsigned long address, unsigned long length, int prot, unsigne
     return vma
 
 
-cdef list place(MM mm, task, VMA vma):
+cdef list place(MM mm, VMA vma, int populate):
     """Put vma where it belongs, over what is there; the host calls."""
     cdef list calls
     try:
-        calls = [map_call(vma)]
+        calls = [map_call(vma, populate)]
     except BaseException:
         put_files([vma])
         raise
@@ -279,4 +280,4 @@ cdef list grow_brk(MM mm, task, unsigned long old, unsigned long new):
     check_space(mm, task, old, new - old, PROT_READ | PROT_WRITE, MAP_PRIVATE)
     vma = VMA(old, new, PROT_READ | PROT_WRITE, MAP_PRIVATE)
     vma.locked = locked
-    return place(mm, task, vma)
+    return place(mm, vma, 0)

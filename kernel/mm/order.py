@@ -5,6 +5,7 @@ The tree is changed first, then the host. If the host refuses (its own limits on
 All memory calls go through here; the arguments of each host mmap are shaped here, since the stub's filter knows only these shapes.
 """
 
+from kernel.abi.errno import Errno
 from kernel.abi.mm import (
     HOST_MMAP,
     HOST_MPROTECT,
@@ -32,21 +33,34 @@ def order(task, calls, result, failed=None):
     return task.host_calls(calls, result, failed=failed)
 
 
-def map_call(vma):
-    """The host's mmap for a whole VMA. Raises ENODEV if its file can't be mapped; a file of zeroes is replaced by anonymous memory."""
+def map_call(vma, populate=0):
+    """The host's mmap for a whole VMA. Raises ENODEV if its file can't be mapped; a file of zeroes is replaced by anonymous memory.
+
+    populate: MAP_POPULATE or 0.
+    """
     length = vma.end - vma.start
     if vma.file is not None:
         kind = vma.flags & (MAP_SHARED | MAP_PRIVATE)
-        wanted = vma.prot | (vma.may & PROT_WRITE if kind == MAP_SHARED else 0)
-        fd, offset = vma.file.mmap_descriptor(wanted, kind, vma.offset, length)
+        fd, offset = descriptor_of(vma, kind, length)
         if fd >= 0:
-            return (HOST_MMAP, vma.start, length, vma.prot & RWX, kind | MAP_FIXED | MAP_NORESERVE, 0, offset, fd)
+            return (HOST_MMAP, vma.start, length, vma.prot & RWX, kind | MAP_FIXED | MAP_NORESERVE | populate, 0, offset, fd)
         put_files([vma])
         vma.offset = 0
         if kind == MAP_SHARED:
             vma.file = ShmemFile(length)
-            return map_call(vma)
-    return (HOST_MMAP, vma.start, length, vma.prot & RWX, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NO_FD, 0)
+            return map_call(vma, populate)
+    flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | populate
+    return (HOST_MMAP, vma.start, length, vma.prot & RWX, flags, NO_FD, 0)
+
+
+def descriptor_of(vma, kind, length):
+    """mmap_descriptor; of a shared mapping one that may become writable later, unless the file refuses that (seals)."""
+    if kind == MAP_SHARED and vma.may & ~vma.prot & PROT_WRITE:
+        try:
+            return vma.file.mmap_descriptor(vma.prot | PROT_WRITE, kind, vma.offset, length)
+        except Errno:
+            vma.may &= ~PROT_WRITE
+    return vma.file.mmap_descriptor(vma.prot, kind, vma.offset, length)
 
 
 def unmap_call(start, end):

@@ -15,7 +15,6 @@ from posix.unistd cimport close
 
 cdef extern from *:
     """
-    #include <poll.h>
     #include <signal.h>
     #include <sys/ioctl.h>
     #include <linux/seccomp.h>
@@ -32,12 +31,6 @@ cdef extern from *:
         SECCOMP_ADDFD_FLAG_SETFD
         SECCOMP_ADDFD_FLAG_SEND
         SECCOMP_USER_NOTIF_FLAG_CONTINUE
-        POLLIN
-
-    struct pollfd:
-        int fd
-        short events, revents
-    int poll(pollfd *fds, unsigned long count, int timeout) nogil
 
     struct seccomp_notif_resp:
         uint64_t id
@@ -64,13 +57,7 @@ cdef class Listener:
         return ioctl(self.fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, <unsigned long> on) == 0
 
     cdef bint receive(self, seccomp_notif *into) noexcept nogil:
-        """False if none waits. RECV would block, so ask first."""
-        cdef pollfd p
-        p.fd = self.fd
-        p.events = POLLIN
-        p.revents = 0
-        if poll(&p, 1, 0) <= 0 or not p.revents & POLLIN:
-            return False
+        """Only after POLLIN, or it may block. False if the caller has gone meanwhile."""
         memset(into, 0, sizeof(seccomp_notif))
         return ioctl(self.fd, SECCOMP_IOCTL_NOTIF_RECV, into) == 0
 

@@ -25,32 +25,22 @@ from kernel.syscalls.kinds import Int, Out, Ptr, Size, UInt, ULong
 from kernel.syscalls.table import missing, syscall
 
 ROBUST_HEAD_SIZE = 24
-NATIVE = (FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET)
-REQUEUEING = (FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP)
+NATIVE = (FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP)
 LOCKING = (FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI)
 
 
-@syscall(202, partial="no *_REQUEUE_PI; priorities are not inherited; FUTEX_REQUEUE may wake whom it should move")
+@syscall(202, partial="no FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI; priorities are not inherited")
 def sys_futex(task, uaddr: ULong, op: Int, val: UInt, timeout: ULong, uaddr2: ULong, val3: UInt):
     """futex(2)."""
     command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
     private = bool(op & FUTEX_PRIVATE_FLAG)
     if op & FUTEX_CLOCK_REALTIME and command not in (FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_LOCK_PI2):
         raise Errno(ENOSYS)
-    if command in LOCKING and futex.can(task, "cmpxchg"):
+    if command in LOCKING:
         return lock_call(task, uaddr, command, op, timeout, private)
-    if command in NATIVE or (command in REQUEUEING and futex.can(task, "futex_requeue")):
+    if command in NATIVE:
         return futex.native(task, (uaddr, op & 0xFFFFFFFF, val, timeout, uaddr2, val3))
-    if command == FUTEX_WAKE_OP:
-        return futex.wake_op(task, uaddr, private, int32(val), int32(timeout), uaddr2, val3)
-    if command in (FUTEX_REQUEUE, FUTEX_CMP_REQUEUE):
-        return futex.requeue(task, uaddr, private, int32(val), int32(timeout), uaddr2, val3 if command == FUTEX_CMP_REQUEUE else None)
     raise Errno(ENOSYS)
-
-
-def int32(register):
-    """The low 32 bits, signed."""
-    return futex.signed32(register & 0xFFFFFFFF)
 
 
 def lock_call(task, uaddr, command, op, timeout, private):

@@ -13,7 +13,7 @@ from kernel.syscalls.table import missing, syscall
 MAX_MSYNC_CALLS = 64
 
 
-@syscall(28, partial="MADV_POPULATE_*, MADV_COLLAPSE and MADV_GUARD_* answer EINVAL; MADV_MERGEABLE merges nothing")
+@syscall(28, partial="MADV_COLLAPSE and MADV_GUARD_* answer EINVAL; MADV_MERGEABLE merges nothing")
 def sys_madvise(task, addr: ULong, length: ULong, advice: Int):
     """madvise(2): how memory will be used, or that it won't."""
     return advise.madvise(task, addr, length, advice)

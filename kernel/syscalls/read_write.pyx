@@ -192,18 +192,19 @@ cdef long write_from(Task task, File file, list pieces, long long pos, int rwf) 
     cdef bint regular = kind == S_IFREG
     cdef bint takes_all = regular or kind == S_IFIFO or kind == S_IFSOCK or kind == S_IFCHR
     cdef GuestBuffer buf
-    cdef long put = 0
+    cdef long put = 0, goal
     pieces = remaining(pieces, total)
     if regular:
         pieces = within_limit(task, file, pieces, pos, total)
         drop_set_id(task, file)
     buf = GuestBuffer(task, pieces)
+    goal = total + buf.left()            # not what the buffer says: some files take bytes without looking at them
     while True:
         put = write_once(task, file, buf, pos, total)
         if put <= 0:
             break
         total += put
-        if not takes_all or buf.left() == 0:
+        if not takes_all or total >= goal:
             return total
     if put == -EAGAIN and may_wait(file, regular, rwf):
         return wait_for(task, file, WRITE_EVENTS, total)

@@ -37,7 +37,9 @@ cdef class Row:
         shown = []
         for i in range(len(self.kinds)):
             kind = self.kinds[i]
-            value = <long> <int> task.args[i] if kind in (0, 5, 10, 11) else task.args[i]
+            value = task.args[i]
+            if kind in (0, 5, 10, 11):
+                value = <int> task.args[i]
             shown.append(f"{self.names[i]}={value:#x}" if kind in (3, 6, 7, 8, 9) else f"{self.names[i]}={value}")
         return ", ".join(shown)
 

@@ -194,7 +194,7 @@ def test_every_host_call_has_a_shape_that_stubs_may_use(tmp_path):
     memory.sys_mmap(task, 0, 2 * PAGE, 3, abi.MAP_PRIVATE, 3, 0)
     for number, *args in task.calls:
         assert number == abi.HOST_MMAP
-        kind = args[3] & ~abi.MAP_NORESERVE
+        kind = args[3] & ~(abi.MAP_NORESERVE | abi.MAP_POPULATE)
         if len(args) == 6:
             assert kind == ANON | abi.MAP_FIXED
             assert args[4] == abi.NO_FD
