@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Development builds only: imports all of the kernel before the jail closes.
+
+In the executable every module is linked in and an import opens nothing; in a source tree it does, and a module that the kernel imports at
+its first use would be out of reach.
+"""
+
+import posix
+import sys
+
+PACKAGES = ("kernel", "fs", "net", "gofer")
+SUFFIXES = (".py", ".cpython-311-x86_64-linux-gnu.so")
+
+
+def preload_tree():
+    """Imports each module of the packages once; one that is broken is left for whoever needs it."""
+    if getattr(sys, "frozen", False):
+        return
+    top = __file__.rpartition("/oci/")[0]
+    for package in PACKAGES:
+        preload(f"{top}/{package}", package)
+
+
+def preload(directory, package):
+    """One package and those inside it."""
+    for entry in posix.scandir(directory):
+        if entry.is_dir():
+            if entry.name != "__pycache__":
+                preload(entry.path, f"{package}.{entry.name}")
+            continue
+        for suffix in SUFFIXES:
+            if entry.name.endswith(suffix) and entry.name != "__init__.py":
+                preload_module(f"{package}.{entry.name[:-len(suffix)]}")
+
+
+def preload_module(name):
+    """One module."""
+    if name in sys.modules:
+        return
+    try:
+        __import__(name)
+    except Exception as error:
+        posix.write(2, f"preload: {name}: {type(error).__name__}: {error}\n".encode())
