@@ -7,7 +7,7 @@ is true now. Rules: nothing is stored but ownership and inode numbers; attribute
 
 from fs.vfs.file import File
 from fs.vfs.inode import Inode
-from kernel.abi.errno import EINVAL, ENOENT, EPERM, Errno
+from kernel.abi.errno import EACCES, EINVAL, ENOENT, EPERM, Errno
 from kernel.abi.fs import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
 
 SEEK_SET, SEEK_CUR = 0, 1
@@ -42,6 +42,13 @@ class Directory(Node):
 
     def readdir(self):
         return [(name, inode.ino, inode.mode & S_IFMT) for name, inode in self.entries.items()]
+
+    def create(self, name, mode, creds):
+        """Nothing can be made here; proc says so in its own way."""
+        raise Errno(ENOENT if self.fs.type_name == "proc" else EACCES)
+
+    def mkdir(self, name, mode, creds):
+        raise Errno(ENOENT if self.fs.type_name == "proc" else EPERM)
 
 
 class TextFile(Node):
