@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """wait4(2) and waitid(2)."""
 
-from kernel.abi.errno import EBADF, EINVAL, ESRCH, Errno
+from kernel.abi.errno import EAGAIN, EBADF, EINVAL, ESRCH, Errno
+from kernel.abi.fs import O_NONBLOCK
 from kernel.abi.task import P_ALL, P_PGID, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED
 from kernel.syscalls.kinds import Int, Out, UInt
 from kernel.syscalls.table import syscall
@@ -39,15 +40,19 @@ def sys_waitid(task, kind: Int, number: Int, info: Out, options: UInt, usage: Ou
         raise Errno(EINVAL)
     if not options & (WEXITED | WSTOPPED | WCONTINUED):
         raise Errno(EINVAL)
+    never_wait = False
     if kind == P_PIDFD:
+        never_wait = bool(task.files.get(number).flags & O_NONBLOCK)
         kind, number = P_PID, pid_of(task, number)
     elif kind not in (P_ALL, P_PID, P_PGID) or (kind == P_PID and number <= 0) or number < 0:
         raise Errno(EINVAL)
     elif kind == P_PGID and number == 0:
         number = task.group.pgrp.pgid
-    event = wait_for(task, kind, number, options)
+    event = wait_for(task, kind, number, options | WNOHANG if never_wait else options)
     if isinstance(event, int):
         return event
+    if event is None and not options & WNOHANG:
+        raise Errno(EAGAIN)
     if info:
         task.copy_out(info, waitid_info(event))
     if usage and event is not None:
