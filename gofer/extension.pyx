@@ -25,10 +25,13 @@ cdef class ExtendedServer(Server):
 
     def Twalkattr(self, number, new_number, bytes name, unsigned int flags):
         """Walk one name (none: clone), its attributes and device; a descriptor too unless flags are NOOPEN."""
-        fid = self.fid(number)
-        fid = fid.child(PathFd(localfs.open_child(fid.path.fd, name)), name) if name else fid.clone()
-        fid.parent = None
-        values = attributes(fid)
+        cdef Attr attr
+        fid = self.fid(number).clone()
+        if name:
+            fid.path = PathFd(localfs.open_child(fid.path.fd, name))
+            fid.parent = None
+        dev = localfs.get_attr(fid.path.fd, &attr)
+        fid.mode = attr.mode & libc.S_IFMT
         self.set_fid(new_number, fid)
         if flags != NOOPEN and fid.mode == libc.S_IFREG:
             try:
@@ -36,7 +39,7 @@ cdef class ExtendedServer(Server):
             except Errno:
                 del self.fids[new_number]
                 raise
-        return values
+        return PyBytes_FromStringAndSize(<char *> &attr, ATTR_SIZE), dev
 
     def Tdonate(self, number, unsigned int flags):
         """A descriptor of the regular file."""
@@ -100,6 +103,10 @@ cdef class ExtendedServer(Server):
         if result < 0:
             localfs.fail()
         return ()
+
+    def Treadattrs(self, number, unsigned long offset, unsigned int count):
+        """Treaddir with attributes."""
+        return (self.entries(number, offset, count, True),)
 
     def Tgetxattr(self, number, bytes name):
         """The value; without a name the list."""

@@ -9,10 +9,10 @@ also works after the root directory was taken away. No policy here: read-only tr
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcpy, strlen
+from libc.string cimport memchr, memcpy, memset, strlen
 
 from gofer cimport libc
-from gofer.wire cimport QTDIR, QTSYMLINK, DirEntry
+from gofer.wire cimport QTDIR, QTSYMLINK, DirEntry, Known
 from kernel.abi.errno cimport EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, EOPNOTSUPP, ERANGE, Errno
 
 cdef enum:
@@ -137,12 +137,18 @@ cdef unsigned int mode_of(int fd) except 0:
 
 cdef unsigned long get_attr(int fd, Attr *attr) except? 0:
     """Fill attr; returns st_dev."""
-    cdef libc.statx_t s
-    cdef int result
-    with nogil:
-        result = libc.statx(fd, "", libc.AT_EMPTY_PATH, libc.STATX_BASIC_STATS | libc.STATX_BTIME, &s)
-    if result < 0:
+    cdef unsigned long dev = 0
+    if get_attr_at(fd, "", attr, &dev) < 0:
         fail()
+    return dev
+
+
+cdef int get_attr_at(int dirfd, const char *name, Attr *attr, unsigned long *dev) noexcept nogil:
+    """Of an entry, or of dirfd itself without a name: 0, or -1 and errno."""
+    cdef libc.statx_t s
+    if libc.statx(dirfd, name, libc.AT_EMPTY_PATH | libc.AT_SYMLINK_NOFOLLOW, libc.STATX_BASIC_STATS | libc.STATX_BTIME, &s) < 0:
+        return -1
+    dev[0] = libc.makedev(s.stx_dev_major, s.stx_dev_minor)
     attr.valid = 0xfff if s.stx_mask & libc.STATX_BTIME else 0x7ff
     attr.qid_type = qid_type(s.stx_mode)
     attr.qid_version = 0
@@ -165,10 +171,10 @@ cdef unsigned long get_attr(int fd, Attr *attr) except? 0:
     attr.btime_nsec = s.stx_btime.tv_nsec
     attr.gen = 0
     attr.data_version = 0
-    return libc.makedev(s.stx_dev_major, s.stx_dev_minor)
+    return 0
 
 
-cdef unsigned char qid_type(unsigned int mode) noexcept:
+cdef unsigned char qid_type(unsigned int mode) noexcept nogil:
     mode &= libc.S_IFMT
     return QTDIR if mode == libc.S_IFDIR else QTSYMLINK if mode == libc.S_IFLNK else 0
 
@@ -320,28 +326,39 @@ cdef tuple stat_fs(int fd):
     return (s.f_type & 0xffffffff, s.f_bsize, s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree, 0, s.f_namelen)
 
 
-cdef bytes list_directory(int handle, Py_ssize_t count, long *position):
-    """Entries in Rreaddir's form from the handle's position on, at most count bytes; nothing at the end.
+cdef bytes list_directory(int handle, Py_ssize_t count, bint with_attributes, long *position):
+    """Entries in Rreaddir's or Rreadattrs' form from the handle's position on, at most count bytes; nothing at the end.
 
-    A host entry of 24 bytes or more becomes at most 7/6 as long, so whatever getdents64 returned fits.
+    A host entry of 24 bytes or more becomes at most 7/6 as long, and 8 times with attributes; so whatever getdents64 returned fits.
     """
-    cdef Py_ssize_t room = count * 6 // 7, got, at = 0, length
-    cdef libc.dirent64 *entry
-    cdef DirEntry out
+    cdef Py_ssize_t room = count // 8 if with_attributes else count * 6 // 7
+    cdef Py_ssize_t got
+    cdef char *start
+    cdef char *end
     cdef char *raw = <char *> malloc(room + 1)
     if raw == NULL:
         raise Errno(ENOMEM)
+    result = PyBytes_FromStringAndSize(NULL, count)
+    start = PyBytes_AS_STRING(result)
     with nogil:
         got = libc.syscall(libc.SYS_getdents64, <long> handle, raw, room)
+        end = convert_entries(handle, raw, max(got, 0), with_attributes, start, position)
+    free(raw)
     if got < 0:
-        free(raw)
         fail()
-    result = PyBytes_FromStringAndSize(NULL, count)
-    cdef char *start = PyBytes_AS_STRING(result)
-    cdef char *end = start
+    return result[:end - start]
+
+
+cdef char *convert_entries(int handle, const char *raw, Py_ssize_t size, bint with_attributes, char *end, long *position) noexcept nogil:
+    """Turn getdents64's entries into ours, from end on; returns the new end."""
+    cdef const libc.dirent64 *entry
+    cdef DirEntry out
+    cdef Known known
+    cdef unsigned long dev = 0
+    cdef Py_ssize_t at = 0, length
     out.qid_version = 0
-    while at < got:
-        entry = <libc.dirent64 *> (raw + at)
+    while at < size:
+        entry = <const libc.dirent64 *> (raw + at)
         at += entry.d_reclen
         length = strlen(entry.d_name)
         out.qid_type = QTDIR if entry.d_type == libc.DT_DIR else QTSYMLINK if entry.d_type == libc.DT_LNK else 0
@@ -352,9 +369,14 @@ cdef bytes list_directory(int handle, Py_ssize_t count, long *position):
         memcpy(end, &out, sizeof(DirEntry))
         memcpy(end + sizeof(DirEntry), entry.d_name, length)
         end += sizeof(DirEntry) + length
+        if with_attributes:
+            if get_attr_at(handle, entry.d_name, &known.attr, &dev) < 0:
+                memset(&known, 0, sizeof(Known))
+            known.dev = dev
+            memcpy(end, &known, sizeof(Known))
+            end += sizeof(Known)
         position[0] = entry.d_off
-    free(raw)
-    return result[:end - start]
+    return end
 
 
 cdef bytes get_xattr(int fd, bytes name):

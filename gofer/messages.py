@@ -101,4 +101,7 @@ MESSAGES = [
     (215, "Rsetxattr", ""),
     (216, "Tremovexattr", "fid:u32 name:str"),
     (217, "Rremovexattr", ""),
+    # Treaddir, and behind each name its device (8 bytes) and attributes (153; valid is 0 if there are none).
+    (218, "Treadattrs", "fid:u32 offset:u64 count:u32"),
+    (219, "Rreadattrs", "entries:data"),
 ]

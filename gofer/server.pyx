@@ -171,6 +171,9 @@ cdef class Server(Session):
 
     def Treaddir(self, number, unsigned long offset, unsigned int count):
         """Entries from offset on; our own clients need not open the directory first."""
+        return (self.entries(number, offset, count, False),)
+
+    cdef bytes entries(self, unsigned int number, unsigned long offset, unsigned int count, bint with_attributes):
         fid = self.fid(number)
         if fid.mode != libc.S_IFDIR:
             raise Errno(ENOTDIR)
@@ -181,12 +184,12 @@ cdef class Server(Session):
             if libc.lseek(fid.handle, offset, libc.SEEK_SET) < 0:
                 localfs.fail()
             fid.position = offset
-        entries = localfs.list_directory(fid.handle, min(count, self.msize - HEADER - 4), &fid.position)
+        entries = localfs.list_directory(fid.handle, min(count, self.msize - HEADER - 4), with_attributes, &fid.position)
         if self.extended and not entries:
             libc.close(fid.handle)
             fid.handle = -1
             fid.position = 0
-        return (entries,)
+        return entries
 
     def Tfsync(self, number, bint datasync):
         cdef int result

@@ -44,6 +44,11 @@ cdef packed struct DirEntry:             # in Rreaddir, before the name's bytes
     unsigned short name_length
 
 
+cdef packed struct Known:                # in Rreadattrs, behind the name's bytes
+    unsigned long dev
+    Attr attr
+
+
 cdef struct Cursor:                      # bytes not yet read
     const unsigned char *at
     const unsigned char *end

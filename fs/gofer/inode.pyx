@@ -17,8 +17,8 @@ from fs.vfs.file cimport File
 from fs.vfs.inode cimport FileSystem, Inode
 from fs.vfs.permission cimport new_owner
 from gofer cimport libc
-from gofer.wire cimport Attr, Cursor, DirEntry, Layout, layout_of, take
-from kernel.abi.errno cimport EACCES, EINVAL, EIO, ENODATA, ENXIO, EPERM, Errno
+from gofer.wire cimport Attr, Cursor, DirEntry, Known, Layout, layout_of, take
+from kernel.abi.errno cimport EACCES, EINVAL, EIO, ENODATA, ENOENT, ENXIO, EPERM, Errno
 from kernel.abi.fs cimport (
     AT_REMOVEDIR, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY, RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG,
 )
@@ -36,6 +36,7 @@ cdef enum:
     SHARED_FRESH_NS = 1000000            # a walk's attributes serve the call that walked
     MAX_IDLE = 512
     MAX_ENTRIES = 4000000
+    MAX_KNOWN = 16384
 
 cdef Layout T_ATTACH = layout_of(number_of("Tattach"))
 cdef Layout T_WALKATTR = layout_of(number_of("Twalkattr"))
@@ -46,6 +47,7 @@ cdef Layout T_UNLINKAT = layout_of(number_of("Tunlinkat"))
 cdef Layout T_RENAME2 = layout_of(number_of("Trename2"))
 cdef Layout T_READLINK = layout_of(number_of("Treadlink"))
 cdef Layout T_READDIR = layout_of(number_of("Treaddir"))
+cdef Layout T_READATTRS = layout_of(number_of("Treadattrs"))
 cdef Layout T_GETATTR = layout_of(number_of("Tgetattr"))
 cdef Layout T_SETATTR = layout_of(number_of("Tsetattr"))
 cdef Layout T_STATFS = layout_of(number_of("Tstatfs"))
@@ -66,7 +68,8 @@ def forget_inode(ref):
     cdef GoferFileSystem fs = ref.fs
     if fs.inodes.get(ref.key) is ref:
         del fs.inodes[ref.key]
-    fs.connection.forget(ref.fid)
+    if ref.fid:
+        fs.connection.forget(ref.fid)
 
 
 cdef class GoferFileSystem(FileSystem):
@@ -99,24 +102,35 @@ cdef class GoferFileSystem(FileSystem):
 
     cdef GoferInode adopt(self, unsigned int fid, tuple reply):
         """The inode of a new fid: one that we know already, or a new one."""
-        cdef const Attr *attr = <const Attr *> PyBytes_AS_STRING(<bytes> reply[0])
+        inode = self.inode_for(fid, <const Attr *> PyBytes_AS_STRING(<bytes> reply[0]), reply[1])
+        inode.fill(<const Attr *> PyBytes_AS_STRING(<bytes> reply[0]))
+        return inode
+
+    cdef GoferInode inode_for(self, unsigned int fid, const Attr *attr, unsigned long dev):
+        """The inode of a host object; fid is 0 if none was walked to it."""
         cdef GoferInode inode
-        cdef tuple key    # left to inference, its type never settles and Cython does not end
-        key = (reply[1], attr.qid_path)
+        key = (dev, attr.qid_path)
         ref = self.inodes.get(key)
         inode = ref() if ref is not None else None
-        if inode is not None:
-            self.connection.forget(fid)
-        else:
+        if inode is None:
             inode = GoferInode(self, attr.qid_path, attr.mode)
-            inode.fid = fid
+            inode.host_dev = dev
+            inode.fill(attr)
             ref = InodeRef(inode, forget_inode)
             ref.fs = self
             ref.key = key
-            ref.fid = fid
+            ref.fid = 0
             self.inodes[key] = ref
-        inode.fill(attr)
+        elif inode.fid and fid:
+            self.connection.forget(fid)
+            return inode
+        if fid:
+            inode.fid = ref.fid = fid
         return inode
+
+    cdef void forget_number(self, GoferInode gone):
+        """The host may give the number of an object without a name, which no fid holds, to another."""
+        self.inodes.pop((gone.host_dev, gone.ino), None)
 
     cdef void keep_idle(self, HostHandle handle):
         """Nobody uses the descriptor now: close it after a while."""
@@ -140,8 +154,33 @@ cdef class GoferInode(Inode):
     """An object on the host."""
 
     cpdef Inode lookup(self, bytes name):
+        if self.known_entries is not None and name in self.known_entries:
+            return self.known_entry(name)
         fid = (<GoferFileSystem> self.fs).connection.new_fid()
-        return (<GoferFileSystem> self.fs).call_for_inode(T_WALKATTR, fid, (self.fid, fid, name, NOOPEN))
+        return (<GoferFileSystem> self.fs).call_for_inode(T_WALKATTR, fid, (self.walked(), fid, name, NOOPEN))
+
+    cdef GoferInode known_entry(self, bytes name):
+        """The entry as it was listed. An inode that lives knows better."""
+        cdef const Known *known
+        raw = self.known_entries.pop(name)
+        known = <const Known *> PyBytes_AS_STRING(<bytes> raw)
+        inode = (<GoferFileSystem> self.fs).inode_for(0, &known.attr, known.dev)
+        if not inode.fid:
+            inode.parent = self
+            inode.name = name
+        return inode
+
+    cdef unsigned int walked(self) except? 0:
+        """The fid; the gofer is asked for it when it is needed first. ENOENT if the name went before that."""
+        cdef GoferFileSystem fs = self.fs
+        if not self.fid:
+            if self.parent is None:
+                raise Errno(ENOENT)
+            fid = fs.connection.new_fid()
+            if fs.call_for_inode(T_WALKATTR, fid, (self.parent.walked(), fid, self.name, NOOPEN)) is not self:
+                raise Errno(EIO)
+            self.parent = None
+        return self.fid
 
     cpdef Inode create(self, bytes name, unsigned int mode, object creds):
         return self.make(name, mode & 0o7777 | S_IFREG, 0, creds, b"")
@@ -168,7 +207,7 @@ cdef class GoferInode(Inode):
         cdef GoferInode inode
         uid, gid, mode = new_owner(self, mode, creds)
         fid = fs.connection.new_fid()
-        inode = fs.call_for_inode(T_MAKE, fid, (self.fid, fid, name, mode, rdev, uid, gid, target, O_RDWR))
+        inode = fs.call_for_inode(T_MAKE, fid, (self.walked(), fid, name, mode, rdev, uid, gid, target, O_RDWR))
         self.stale = True
         inode.both = fs.connection.take_donation()
         if inode.both is not None:
@@ -177,44 +216,50 @@ cdef class GoferInode(Inode):
         return inode
 
     cpdef link(self, bytes name, Inode inode):
-        (<GoferFileSystem> self.fs).call(T_LINK, (self.fid, (<GoferInode?> inode).fid, name))
+        (<GoferFileSystem> self.fs).call(T_LINK, (self.walked(), (<GoferInode?> inode).walked(), name))
         inode.nlink += 1
         self.stale = (<GoferInode> inode).stale = True
 
     cpdef unlink(self, bytes name, Inode inode):
-        (<GoferFileSystem> self.fs).call(T_UNLINKAT, (self.fid, name, 0))
+        (<GoferFileSystem> self.fs).call(T_UNLINKAT, (self.walked(), name, 0))
         self.stale = True
         (<GoferInode?> inode).lost_name()
 
     cpdef rmdir(self, bytes name, Inode inode):
-        (<GoferFileSystem> self.fs).call(T_UNLINKAT, (self.fid, name, AT_REMOVEDIR))
+        (<GoferFileSystem> self.fs).call(T_UNLINKAT, (self.walked(), name, AT_REMOVEDIR))
         self.stale = True
         self.nlink -= self.nlink > 2
-        inode.nlink = 0
-        (<GoferInode?> inode).stale = True
+        (<GoferInode?> inode).lost_name()
 
     cpdef rename(self, bytes name, Inode inode, Inode new_parent, bytes new_name, Inode replaced, unsigned int flags):
-        cdef GoferInode parent = <GoferInode?> new_parent
-        (<GoferFileSystem> self.fs).call(T_RENAME2, (self.fid, name, parent.fid, new_name, flags))
-        self.stale = parent.stale = (<GoferInode?> inode).stale = True
+        cdef GoferInode parent = <GoferInode?> new_parent, moved = <GoferInode?> inode
+        (<GoferFileSystem> self.fs).call(T_RENAME2, (self.walked(), name, parent.walked(), new_name, flags))
+        self.stale = parent.stale = moved.stale = True
+        if moved.parent is not None:
+            moved.parent, moved.name = parent, new_name
+        if flags & RENAME_EXCHANGE and (<GoferInode?> replaced).parent is not None:
+            (<GoferInode> replaced).parent, (<GoferInode> replaced).name = self, name
         if replaced is not None and replaced is not inode and not flags & RENAME_EXCHANGE:
             (<GoferInode?> replaced).lost_name()
 
     cdef void lost_name(self):
         """A name was removed. Without any name left, the idle descriptors must not keep the space."""
-        self.stale = True
+        self.stale = self.fid != 0
         if self.mode & S_IFMT == S_IFDIR:
             self.nlink = 0
         elif self.nlink > 0:
             self.nlink -= 1
         if self.nlink == 0:
+            self.parent = None
             self.drop_handles()
+        if self.nlink == 0 and not self.fid:
+            (<GoferFileSystem> self.fs).forget_number(self)
 
     cpdef bytes readlink(self, object task):
         if self.target is None:
             if self.mode & S_IFMT != S_IFLNK:
                 raise Errno(EINVAL)
-            self.target = (<GoferFileSystem> self.fs).call(T_READLINK, (self.fid,))[0]
+            self.target = (<GoferFileSystem> self.fs).call(T_READLINK, (self.walked(),))[0]
         return self.target
 
     cpdef File open(self, object task, unsigned int flags):
@@ -247,7 +292,7 @@ cdef class GoferInode(Inode):
 
     cdef HostHandle ask_handle(self, unsigned int access):
         cdef Connection connection = (<GoferFileSystem> self.fs).connection
-        connection.call(T_DONATE, (self.fid, access))
+        connection.call(T_DONATE, (self.walked(), access))
         handle = connection.take_donation()
         if handle is None:
             raise Errno(EIO)
@@ -269,27 +314,44 @@ cdef class GoferInode(Inode):
 
     cpdef list readdir(self):
         cdef Cursor cursor
-        cdef const DirEntry *entry
-        cdef const unsigned char *text
         cdef unsigned long offset = 0
         cdef list entries = []
+        cdef bint exclusive = (<GoferFileSystem> self.fs).exclusive
+        cdef Layout request = T_READATTRS if exclusive else T_READDIR
+        self.known_entries = {} if exclusive else None
         while len(entries) < MAX_ENTRIES:
-            data = (<GoferFileSystem> self.fs).call(T_READDIR, (self.fid, offset, 0xffffffff))[0]
+            data = (<GoferFileSystem> self.fs).call(request, (self.walked(), offset, 0xffffffff))[0]
             if not data:
                 break
             cursor.at = <const unsigned char *> PyBytes_AS_STRING(data)
             cursor.end = cursor.at + PyBytes_GET_SIZE(data)
             try:
                 while cursor.at != cursor.end:
-                    entry = <const DirEntry *> take(&cursor, sizeof(DirEntry))
-                    text = take(&cursor, entry.name_length)
-                    offset = entry.offset
-                    name = text[:entry.name_length]
-                    if name != b"." and name != b"..":
-                        entries.append((name, entry.qid_path, <unsigned int> entry.type << 12))
+                    offset = self.take_entry(&cursor, entries)
             except WireError:
                 raise Errno(EIO)
         return entries
+
+    cdef unsigned long take_entry(self, Cursor *cursor, list entries) except? 0:
+        """One entry of a listing; returns the offset of the next."""
+        cdef const DirEntry *entry = <const DirEntry *> take(cursor, sizeof(DirEntry))
+        cdef const unsigned char *text = take(cursor, entry.name_length)
+        cdef const Known *known = NULL
+        cdef bytes name = text[:entry.name_length]
+        if self.known_entries is not None:
+            known = <const Known *> take(cursor, sizeof(Known))
+        if name == b"." or name == b"..":
+            return entry.offset
+        entries.append((name, entry.qid_path, <unsigned int> entry.type << 12))
+        if known != NULL and self.may_believe(known):
+            self.known_entries[name] = (<const char *> known)[:sizeof(Known)]
+        return entry.offset
+
+    cdef bint may_believe(self, const Known *known):
+        """Nobody can change the entry before it is looked up: it has no other name, and no inode that is in use."""
+        if not known.attr.valid or (known.attr.nlink != 1 and known.attr.mode & S_IFMT != S_IFDIR):
+            return False
+        return len(self.known_entries) < MAX_KNOWN and (known.dev, known.attr.qid_path) not in (<GoferFileSystem> self.fs).inodes
 
     cpdef refresh(self):
         """From the host if a descriptor is at hand, otherwise from the gofer if it may know better."""
@@ -297,7 +359,7 @@ cdef class GoferInode(Inode):
         if fd >= 0:
             self.fill_from_host(fd)
         elif self.stale or (not (<GoferFileSystem> self.fs).exclusive and now_ns() - self.fresh_ns > SHARED_FRESH_NS):
-            raw = (<GoferFileSystem> self.fs).call(T_GETATTR, (self.fid, 0xfff))[0]
+            raw = (<GoferFileSystem> self.fs).call(T_GETATTR, (self.walked(), 0xfff))[0]
             self.fill(<const Attr *> PyBytes_AS_STRING(<bytes> raw))
 
     cdef int host_fd(self):
@@ -357,7 +419,7 @@ cdef class GoferInode(Inode):
         else:
             seconds = 0xffffffffffffffff
             (<GoferFileSystem> self.fs).call(T_SETATTR, (
-                self.fid, valid, changes.get("mode", 0) & 0o7777, changes.get("uid", 0), changes.get("gid", 0),
+                self.walked(), valid, changes.get("mode", 0) & 0o7777, changes.get("uid", 0), changes.get("gid", 0),
                 changes.get("size", 0), atime // 1000000000 & seconds, atime % 1000000000,
                 mtime // 1000000000 & seconds, mtime % 1000000000))
         self.stale = True
@@ -366,17 +428,17 @@ cdef class GoferInode(Inode):
     cpdef bytes getxattr(self, bytes name):
         if (<GoferFileSystem> self.fs).exclusive and name not in self.attribute_names() and not name.startswith(b"trusted."):
             raise Errno(ENODATA)
-        return (<GoferFileSystem> self.fs).call(T_GETXATTR, (self.fid, name))[0]
+        return (<GoferFileSystem> self.fs).call(T_GETXATTR, (self.walked(), name))[0]
 
     cpdef setxattr(self, bytes name, bytes value, int flags):
         self.xattr_names = None
         self.stale = True
-        (<GoferFileSystem> self.fs).call(T_SETXATTR, (self.fid, name, value, flags & 3))
+        (<GoferFileSystem> self.fs).call(T_SETXATTR, (self.walked(), name, value, flags & 3))
 
     cpdef removexattr(self, bytes name):
         self.xattr_names = None
         self.stale = True
-        (<GoferFileSystem> self.fs).call(T_REMOVEXATTR, (self.fid, name))
+        (<GoferFileSystem> self.fs).call(T_REMOVEXATTR, (self.walked(), name))
 
     cpdef list listxattr(self):
         return list(self.attribute_names())
@@ -384,7 +446,7 @@ cdef class GoferInode(Inode):
     cdef list attribute_names(self):
         if self.xattr_names is not None:
             return self.xattr_names
-        names = (<GoferFileSystem> self.fs).call(T_GETXATTR, (self.fid, b""))[0].split(b"\0")[:-1]
+        names = (<GoferFileSystem> self.fs).call(T_GETXATTR, (self.walked(), b""))[0].split(b"\0")[:-1]
         if (<GoferFileSystem> self.fs).exclusive:
             self.xattr_names = names
         return names

@@ -171,6 +171,30 @@ def test_random_operations_agree_with_a_plain_copy(root, lower, tmp_path_factory
     assert snapshot(lower) == before
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_random_operations_through_the_gofer_agree_with_a_plain_copy(gofers, tmp_path, seed):
+    rng = random.Random(seed)
+    served, model = tmp_path / "served", tmp_path / "model"
+    served.mkdir()
+    model.mkdir()
+    root = gofers.mount(served).root
+    for _ in range(400):
+        step(rng, root, str(model))
+    assert walk_overlay(root) == walk_host(model) == walk_host(served)
+    links = sorted(os.lstat(os.path.join(where, name)).st_nlink for where, _, files in os.walk(model) for name in files)
+    assert sorted(link_counts(root)) == links
+
+
+def link_counts(directory):
+    """st_nlink of all files below."""
+    for name, _, kind in directory.readdir():
+        inode = directory.lookup(name)
+        if kind == stat.S_IFDIR:
+            yield from link_counts(inode)
+        else:
+            yield inode.nlink
+
+
 def step(rng, root, model):
     """One random operation on both; both succeed or both fail."""
     places = [(root, model)]
