@@ -23,7 +23,8 @@ JEQ, JGE, JSET = 0x15, 0x35, 0x45
 
 # x86_64 system calls that appear in a row
 CLOSE, MMAP, MPROTECT, MUNMAP, PREAD64, PWRITE64, SCHED_YIELD, MREMAP, MSYNC, MINCORE, MADVISE = 3, 9, 10, 11, 17, 18, 24, 25, 26, 27, 28
-CLONE, EXIT, SIGALTSTACK, FUTEX, EXIT_GROUP, FALLOCATE, MEMBARRIER, MLOCK2 = 56, 60, 131, 202, 231, 285, 324, 325
+CLONE, EXIT, SIGALTSTACK, FUTEX, RESTART_SYSCALL, EXIT_GROUP = 56, 60, 131, 202, 219, 231
+FALLOCATE, MEMBARRIER, MLOCK2 = 285, 324, 325
 
 PROT_ALL = 7
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE, MAP_POPULATE = 1, 2, 0x10, 0x20, 0x4000, 0x8000
@@ -155,7 +156,8 @@ def stub_filter(abi: Mapping[str, int], strict: bool = False) -> list[tuple[int,
     mmap_rows(p, abi, memory)
     madvise_rows(p, abi, memory)
     clone_rows(p, abi)
-    for number in CLOSE, SIGALTSTACK, SCHED_YIELD, EXIT, EXIT_GROUP:
+    # restart_syscall is how the host itself goes on with a timed futex wait after a stop or a freeze
+    for number in CLOSE, SIGALTSTACK, SCHED_YIELD, RESTART_SYSCALL, EXIT, EXIT_GROUP:
         p.row(number, ALLOW)
     p.row(MEMBARRIER, ALLOW, lambda: membarrier_shape(p))
     for number in MREMAP, PREAD64, PWRITE64, MSYNC, MLOCK2, MINCORE, FALLOCATE:

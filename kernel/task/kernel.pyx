@@ -13,12 +13,13 @@ import traceback
 from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
 from libc.string cimport memset
 
-from kernel.abi.errno cimport EFAULT, EINTR, ENOMEM, ENOSYS, ERESTARTSYS, Errno
+from kernel.abi.errno cimport EFAULT, EINTR, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
 from kernel.abi.signal cimport SA_RESTART, SIGKILL, SIGSEGV, SIGSYS
 from kernel.platform.platform cimport HostCall, Space
 from kernel.signal.deliver cimport GO_ON, STAY, deliver
 from kernel.signal.pending cimport fault_info
 from kernel.signal.send cimport force
+from kernel.mm import stack
 from kernel.syscalls.table cimport Row, row_of
 from kernel.task.exit cimport end_born_dead, group_exit, space_died
 from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, ORDERING, SERVING, STOPPED, WAITING
@@ -311,10 +312,20 @@ cdef class Kernel(PlatformEvents):
         if task.state == DEAD:
             return end_born_dead(thread)
         task.state = SERVING
+        if signo == SIGSEGV:
+            calls = stack.grow(task, address)
+            if calls is not None:
+                task.host_calls(calls, 0, self.stack_grown)
+                return 0
         force(task, fault_info(signo, code, address))
         if task.state != DEAD:
             self.back_to_guest(task, False)
         return 0
+
+    def stack_grown(self, Task task, results):
+        """The instruction that needed more stack is tried again; if the host refused it faults again, for good."""
+        self.back_to_guest(task, False)
+        return ORDERED
 
     cdef int on_interrupt(self, GuestThread thread) except -1:
         cdef Task task = <Task> thread.task
@@ -331,7 +342,7 @@ cdef class Kernel(PlatformEvents):
         task.number = thread.syscall_number()
         thread.arguments(task.args)
         task.state = SERVING
-        task.restart = ERESTARTSYS
+        task.restart = ERESTARTNOHAND if task.args[3] else ERESTARTSYS    # with a timeout it never restarts
         task.interrupted = None
         task.in_call = True
         if task.signal_pending() or task.group.stopped:

@@ -8,7 +8,7 @@
 #include "attack.h"
 
 static const int may_return[] = {SYS_close, SYS_mprotect, SYS_munmap, SYS_sched_yield, SYS_madvise, SYS_sigaltstack, SYS_futex, SYS_membarrier,
-                                 335, 336};
+                                 SYS_restart_syscall, 335, 336};
 static const int may_end[] = {SYS_exit, SYS_exit_group};
 
 static const long garbage[][6] = {

@@ -16,7 +16,7 @@ enum { SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_rt_sigaction = 13, SYS_
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
 enum { EINTR = 4, EFAULT = 14, EINVAL = 22, ENOSYS = 38 };
 enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10, FUTEX_OP = 0x7f };
-enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NO_NEW_PRIVS = 38, MEMBARRIER_CMD_REGISTER_SYNC_CORE = 64 };
+enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NAME = 15, PR_SET_NO_NEW_PRIVS = 38, MEMBARRIER_CMD_REGISTER_SYNC_CORE = 64 };
 enum { AT_HWCAP = 16, AT_HWCAP2 = 26, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51 };
 enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
 #define AUDIT_ARCH_X86_64 0xc000003e
@@ -310,6 +310,7 @@ HIDDEN NORETURN void zygote_main(uint64_t *exec_stack)
     set_handlers((uint64_t)signal_entry);
     sys(SYS_kill, sys(SYS_getpid, 0, 0, 0, 0, 0), SIG_INTR, 0, 0, 0);
     sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_SYNC_CORE, 0, 0, 0, 0);    /* every stub inherits it */
+    sys(SYS_prctl, PR_SET_NAME, (uint64_t)"runsc-stub", 0, 0, 0);
     if (sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         die(106);
     long listener = host_call(&seccomp);
