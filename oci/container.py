@@ -91,11 +91,11 @@ class Making:
         path, is_absolute = cgroups.cgroup_path(self.spec.cgroups_path, self.id, self.common["systemd-cgroup"])
         cgroup = cgroups.Cgroup(cgroups.plan(cgroups.host_hierarchies(), path, is_absolute), self.log.warn)
         self.container.values["cgroup"] = cgroup.directories
-        self.container.save()
+        self.container.save_with_spare()
         cgroup.make()
         self.container.values["cgroup"] = cgroup.directories
         self.container.values["cgroupOwned"] = cgroup.owned
-        self.container.save()
+        self.container.save_with_spare()
         cgroup.limit(self.spec.resources)
         return cgroup
 
@@ -114,13 +114,21 @@ class Making:
         args.debug, args.strace = common["debug"], common["strace"]
         args.strace_names = tuple(name for name in common["strace-syscalls"].split(",") if name)
         args.platform, args.syscall_patching, args.strict = common["platform"], common["syscall-patching"], common["strict"]
-        args.network = "none" if common["network"] != "host" else "host"
+        args.network = self.network()
         args.pids_limit = max(0, spec.resources.pids_limit or 0)
         args.total_memory = max(0, spec.resources.memory_limit or 0)
         args.nr_cpus = processors(spec.resources) if common["cpu-num-from-quota"] else 0
         args.unconfined = common["unconfined"]
         args.host = lib
         return args
+
+    def network(self):
+        """What the kernel is told. The stack is not there yet; a container that expects it starts without."""
+        if self.common["network"] not in ("sandbox", "host", "none"):
+            raise RunscError(f'-network={self.common["network"]}: expected sandbox, host or none')
+        if self.common["network"] != "none":
+            self.log.warn(f'-network={self.common["network"]} is not supported yet: the container has a loopback interface only')
+        return "none"
 
     def give_terminal(self, args, console_socket):
         """A pty of the host: the slave for the kernel, the master for whoever listens."""
@@ -135,7 +143,7 @@ class Making:
         values = self.container.values
         values["pid"], values["goferPid"] = self.birth.pid, self.birth.gofer_pid
         values["pidStart"], values["goferStart"] = state.process_start(self.birth.pid), state.process_start(self.birth.gofer_pid)
-        self.container.save()
+        self.container.save_with_spare()
 
     def run_creation_hooks(self):
         """The namespaces exist, the program does not."""

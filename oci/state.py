@@ -13,6 +13,7 @@ from kernel.abi.json import JsonError, dumps, loads
 from oci.errors import NoSuchContainer, RunscError
 
 STATE = "state.json"
+SPARE = "spare.json"            # the fields that removal needs, for when state.json is damaged
 CONFIG = "config.json"
 OCI_VERSION = "1.1.0"
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
@@ -113,6 +114,11 @@ class Container:
         write_file(STATE + ".new", dumps(self.values), self.directory_fd)
         posix.rename(STATE + ".new", STATE, src_dir_fd=self.directory_fd, dst_dir_fd=self.directory_fd)
 
+    def save_with_spare(self):
+        """As save(), and a second copy: processes and cgroups have changed."""
+        write_file(SPARE, dumps(self.values), self.directory_fd)
+        self.save()
+
     def is_alive(self):
         """Does the sandbox process live?"""
         pid = self.values.get("pid", 0)
@@ -143,10 +149,10 @@ class Container:
         self.close()
 
 
-def read_values(directory_fd, container_id):
+def read_values(directory_fd, container_id, name=STATE):
     """The fields of state.json."""
     try:
-        values = loads(read_file(STATE, directory_fd))
+        values = loads(read_file(name, directory_fd))
     except FileNotFoundError:
         if posix.fstat(directory_fd).st_nlink == 0:
             raise NoSuchContainer(container_id) from None
@@ -203,13 +209,14 @@ def peek(root, container_id):
 
 
 def load_damaged(root, container_id):
-    """A locked Container, with no fields if the state can't be read."""
+    """A locked Container, with older fields or none if the state can't be read."""
     fd = open_directory(root, container_id)
-    try:
-        values = read_values(fd, container_id)
-    except DamagedState:
-        values = {}
-    return Container(root, container_id, fd, values)
+    for name in (STATE, SPARE):
+        try:
+            return Container(root, container_id, fd, read_values(fd, container_id, name))
+        except DamagedState:
+            pass
+    return Container(root, container_id, fd, {})
 
 
 def create(root, container_id):

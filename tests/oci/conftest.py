@@ -69,7 +69,7 @@ def processes(directory):
                 text = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if str(directory).encode() in text or b"runsc-sentry " in text or b"runsc-gofer " in text:
+            if str(directory).encode() in text or text.startswith((b"runsc-sentry c\0", b"runsc-gofer c\0")):
                 found.append((entry.name, text))
     return found
 

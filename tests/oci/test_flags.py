@@ -55,7 +55,10 @@ def test_durations(text, ns):
     assert duration_ns(text) == ns
 
 
-@given(st.lists(st.sampled_from([*COMMANDS, "-a", "--", "-", "--force", "--bundle=x", "=", "--=", "-e", "1", "", "-debug=x", "--env"]), max_size=8))
+WORDS = [*COMMANDS, "-a", "--", "-", "--force", "--bundle=x", "=", "--=", "-e", "1", "", "-debug=x", "--env"]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=8))
 def test_any_words_parse_or_are_a_usage_error(words):
     try:
         parse(words)

@@ -48,7 +48,8 @@ def test_damaged_text_is_refused_or_means_what_python_says(value, data):
             assert loads(bytes(text)) == expected
 
 
-@pytest.mark.parametrize("text", [b"", b"[", b"[1,]", b"{\"a\"}", b"01", b"1.", b"+1", b"\"\x01\"", b"\"\\ud8\"", b"[" * 1000, b"nul", b"1 2", b"'a'",
+@pytest.mark.parametrize("text", [b"", b"[", b"[1,]", b"{\"a\"}", b"01", b"1.", b"+1",
+                                  b"\"\x01\"", b"\"\\ud8\"", b"[" * 1000, b"nul", b"1 2", b"'a'",
                                   b"\xef\xbb\xbf1", b"\"\xff\""])
 def test_what_is_no_json(text):
     with pytest.raises(JsonError):
