@@ -24,7 +24,7 @@ cdef class Pipe:
     cdef public dict opening             # fifo: Task -> fs.pipe.fifo.Opening; None
     cdef long read(self, UserBuffer buf) except? -1
     cdef long write(self, UserBuffer buf, bint packets) except? -1
-    cdef Py_ssize_t room(self) noexcept
+    cpdef Py_ssize_t room(self) noexcept
     cpdef int append(self, data) except -1
     cpdef list peek(self, Py_ssize_t count)
     cpdef Py_ssize_t consume(self, Py_ssize_t count) except -1

@@ -97,7 +97,7 @@ cdef class Pipe:
         self.waiters.wake(POLLIN | POLLRDNORM, 1)
         return total
 
-    cdef Py_ssize_t room(self) noexcept:
+    cpdef Py_ssize_t room(self) noexcept:
         """Bytes that still fit."""
         return self.capacity - self.used
 

@@ -8,18 +8,23 @@ signal handler runs. A file kind consumes only what it has copied out, so a bad 
 
 from kernel.abi.errno cimport EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE, ERESTARTSYS, Errno
 from kernel.abi.fs cimport (
-    O_ACCMODE, O_APPEND, O_DSYNC, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_WRONLY, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK,
+    IN_ACCESS, IN_MODIFY, O_ACCMODE, O_APPEND, O_DSYNC, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_WRONLY, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG,
+    S_IFSOCK,
 )
 from kernel.abi.poll cimport POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
 from kernel.abi.signal cimport SI_USER, SIGPIPE, SIGXFSZ
-from kernel.abi.task cimport CAP_FSETID, RLIMIT_FSIZE
+from kernel.abi.task cimport RLIMIT_FSIZE
 from kernel.mm.userbuffer cimport GuestBuffer
+from fs.anon.inotify cimport nr_watches
 from fs.vfs.fdtable cimport FdTable
 from fs.vfs.file cimport File
+from fs.vfs.permission cimport remove_privileges
 from kernel.signal.pending cimport kill_info
 from kernel.signal.send cimport send_to_task
 from kernel.syscalls.table cimport define
 from kernel.task.task cimport Task
+
+from fs.vfs.notify import notify_path
 
 cdef enum:
     IOV_MAX = 1024
@@ -166,11 +171,24 @@ cdef long read_into(Task task, File file, list pieces, long long pos, int rwf) e
         if got <= 0:
             break
         total += got
+        if nr_watches:
+            tell_watchers(file, IN_ACCESS)
         if not regular or buf.left() == 0:
             return total
     if got == -EAGAIN and may_wait(file, regular, rwf) and (regular or total == 0):
         return wait_for(task, file, READ_EVENTS, total)
     return total if total or got == 0 else got
+
+
+def transfer(Task task, File file, list pieces, bint writing, bint nonblocking):
+    """What vmsplice(2) needs: a read or write of pieces."""
+    cdef int rwf = RWF_NOWAIT if nonblocking else 0
+    return write_from(task, file, pieces, OWN_POSITION, rwf) if writing else read_into(task, file, pieces, OWN_POSITION, rwf)
+
+
+def copy_in_pieces(Task task, unsigned long address, unsigned long count):
+    """struct iovec[count] as a list of (address, length)."""
+    return copy_in_iovec(task, address, count)
 
 
 cdef long read_once(Task task, File file, GuestBuffer buf, long long pos, long total) except? -1:
@@ -196,7 +214,8 @@ cdef long write_from(Task task, File file, list pieces, long long pos, int rwf) 
     pieces = remaining(pieces, total)
     if regular:
         pieces = within_limit(task, file, pieces, pos, total)
-        drop_set_id(task, file)
+        if <unsigned int> file.inode.mode & SET_ID_BITS:
+            remove_privileges(file.inode, task.creds)
     buf = GuestBuffer(task, pieces)
     goal = total + buf.left()            # not what the buffer says: some files take bytes without looking at them
     while True:
@@ -338,16 +357,10 @@ cdef list within_limit(Task task, File file, list pieces, long long pos, long to
     return kept
 
 
-cdef int drop_set_id(Task task, File file) except -1:
-    """A write takes the set-user-ID and set-group-ID bits away (the latter only from executables), unless CAP_FSETID."""
-    cdef unsigned int mode = file.inode.mode, dropped
-    if not mode & SET_ID_BITS or task.creds.capable(CAP_FSETID):
-        return 0
-    dropped = mode & 0o4000
-    if mode & 0o010:
-        dropped |= mode & 0o2000
-    if dropped:
-        file.inode.setattr({"mode": mode & 0o7777 & ~dropped})
+cdef int tell_watchers(File file, unsigned int event) except -1:
+    """inotify(7)."""
+    if file.path is not None:
+        notify_path(file.path, event)
     return 0
 
 
