@@ -7,6 +7,8 @@ same object as long as the inode number does, so that what is mounted on it stay
 The cache is bounded: beyond MAX_CACHED leaves that nobody holds are dropped, those not looked up lately first.
 """
 
+from collections import OrderedDict
+
 from cpython.ref cimport PyObject
 
 from kernel.abi.errno cimport ENOENT, Errno
@@ -20,7 +22,7 @@ cdef enum:
     PRUNE_BATCH = 32                     # looked at for each insertion beyond the maximum
     UNUSED_REFERENCES = 3                # the parent's dict, `cached`, the pruner's variable
 
-cdef dict cached = {}                    # Dentry -> None, oldest first
+cdef object cached = OrderedDict()       # Dentry -> None, oldest first (the front of a plain dict is slow to find once it is emptied)
 
 
 cpdef Dentry root_dentry(FileSystem fs):
@@ -96,6 +98,7 @@ cdef class Dentry:
         if self.parent is not None and self.parent.children is not None and self.parent.children.get(self.name) is self:
             del self.parent.children[self.name]
         self.unlinked = True
+        self.children = None             # of a directory: nothing is found or made in it any more
         cached.pop(self, None)
 
     cpdef move(self, Dentry new_parent, bytes new_name):
@@ -142,7 +145,7 @@ cdef prune():
     """Drop leaves that nobody holds; who was looked up lately goes to the end of the line once."""
     cdef Dentry dentry
     cdef int i
-    for i in range(PRUNE_BATCH):
+    for i in range(min(PRUNE_BATCH, len(cached))):
         dentry = next(iter(cached))
         del cached[dentry]
         if not dentry.referenced and unused(dentry):
@@ -156,6 +159,13 @@ cdef bint unused(Dentry dentry):
     if dentry.children or dentry.nr_mounts or dentry.parent is None or dentry.parent.children is None:
         return False
     return dentry.parent.children.get(dentry.name) is dentry and Py_REFCNT(<PyObject *> dentry) < UNUSED_REFERENCES
+
+
+def drop_caches():
+    """Forget every name that nobody holds (/proc/sys/vm/drop_caches)."""
+    cdef Py_ssize_t i
+    for i in range(2 * len(cached) // PRUNE_BATCH + 1):
+        prune()
 
 
 def cache_size():

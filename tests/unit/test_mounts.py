@@ -7,6 +7,7 @@ import pytest
 from vfs_world import AT_FDCWD, FakeTask, fails, read, write
 
 from fs.tmpfs.inode import Tmpfs
+from fs.vfs.dentry import cache_size, drop_caches
 from fs.vfs.mountinfo import mountinfo, mounts
 from fs.vfs.names import do_link, do_mkdir, do_rename, do_rmdir, do_unlink
 from fs.vfs.operations import do_open
@@ -218,8 +219,7 @@ def test_copies_are_independent(task):
 
 
 def test_the_cache_forgets_a_file_system_without_mounts(task):
-    from fs.vfs.dentry import cache_size
-
+    drop_caches()
     before = cache_size()
     mount(task, b"/a")
     for number in range(50):

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vfs_world import AT_FDCWD, FakeTask, fails
 
-from fs.vfs.names import do_mkdir, do_mknod, do_symlink
+from fs.vfs.dentry import cache_size
+from fs.vfs.names import do_mkdir, do_mknod, do_rmdir, do_symlink
 from fs.vfs.operations import do_open
 from fs.vfs.walk import LOOKUP_DIRECTORY, LOOKUP_EMPTY, LOOKUP_FOLLOW, lookup
 from kernel.abi.errno import Errno
@@ -128,6 +129,27 @@ def test_chroot_bounds_the_walk(task):
     task.fs.root = lookup(task, AT_FDCWD, b"/a")
     assert text(task, b"/..//../b") == b"/b"
     assert text(task, b".") == b"(unreachable)/"
+
+
+def test_nothing_is_found_or_made_in_a_removed_directory(task):
+    task.fs.cwd = lookup(task, AT_FDCWD, b"/d")
+    with fails(errno.ENOENT):
+        text(task, b"x")
+    do_rmdir(task, AT_FDCWD, b"/d")
+    assert text(task, b".") == b"/d (deleted)"
+    assert text(task, b"..") == b"/"
+    for operation in (lambda: text(task, b"x"), lambda: do_mkdir(task, AT_FDCWD, b"x", 0o755)):
+        with fails(errno.ENOENT):
+            operation()
+
+
+def test_the_cache_is_bounded_and_keeps_what_is_held(task):
+    held = lookup(task, AT_FDCWD, b"/a/b/c")
+    for number in range(70000):
+        with fails(errno.ENOENT):
+            text(task, b"/d/%d" % number)
+    assert cache_size() <= 65536 + 1
+    assert held.same(lookup(task, AT_FDCWD, b"/a/b/c"))
 
 
 # Against the host: a tree of fixed names with random links, walked by random paths.
