@@ -21,7 +21,7 @@ cdef enum:
     RLERROR = 7
     TAG = 1
     MAX_CLUNKS = 4096                    # in one message
-    SPINS = 20                           # receive attempts before sleeping; one is about 0.4 us
+    SPINS = 1                            # receive attempts before sleeping; one is about 0.4 us
 
 cdef Layout T_CLUNKS = layout_of(number_of("Tclunks"))
 cdef Layout T_VERSION = layout_of(number_of("Tversion"))

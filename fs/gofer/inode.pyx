@@ -388,14 +388,12 @@ cdef class GoferInode(Inode):
         self.stale = False
 
     cdef int fill_from_host(self, int fd) except -1:
-        """Take over what fstat(2) of a donated descriptor tells."""
+        """Take over what fstat(2) of a donated descriptor tells. Not the owner: our user namespace does not know the users."""
         cdef libc.stat s
         if libc.fstat(fd, &s) < 0:
             raise Errno(libc.errno)
         self.mode = s.st_mode & ~S_IFMT | self.mode & S_IFMT
         self.nlink = s.st_nlink
-        self.uid = s.st_uid
-        self.gid = s.st_gid
         self.size = s.st_size
         self.blocks = s.st_blocks
         self.atime_ns = s.st_atim.tv_sec * 1000000000 + s.st_atim.tv_nsec

@@ -311,4 +311,4 @@ def test_descriptors_do_not_leak(gofers, tree):
         os.close(client.donated)
     client.sock.sendall(emit("Tclunks", 7, b"".join(fid.to_bytes(4, "little") for fid in range(10, 500))))
     assert client.ask("Tclunk", 9999) == errno.EBADF
-    assert len(os.listdir(where)) == before
+    assert len(os.listdir(where)) <= before
