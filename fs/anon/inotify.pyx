@@ -11,7 +11,7 @@ from collections import deque
 from fs.anon.inode cimport anon_inode
 from kernel.abi.errno cimport EAGAIN, EEXIST, EINVAL, ENOSPC, ENOTTY, Errno
 from kernel.abi.fs cimport (
-    FIONREAD, IN_ALL_EVENTS, IN_DELETE_SELF, IN_IGNORED, IN_ISDIR, IN_MASK_ADD, IN_MASK_CREATE, IN_Q_OVERFLOW, IN_UNMOUNT, O_RDONLY,
+    FIONREAD, IN_ALL_EVENTS, IN_DELETE_SELF, IN_IGNORED, IN_ISDIR, IN_MASK_ADD, IN_MASK_CREATE, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_UNMOUNT, O_RDONLY,
 )
 from kernel.abi.poll cimport POLLIN, POLLRDNORM
 from kernel.mm.userbuffer cimport UserBuffer
@@ -35,6 +35,8 @@ cdef class Watch:
         cdef unsigned int what = mask & ~(<unsigned int> IN_ISDIR)
         if self.inotify.watches.get(self.wd) is not self:
             return
+        if what & (IN_DELETE_SELF | IN_MOVE_SELF):
+            mask = what                  # whether it was a directory is not told of the thing itself
         if what & self.mask or what & ALWAYS:
             self.inotify.queue_event(self.wd, mask & (self.mask | IN_ISDIR | ALWAYS), cookie, name or b"")
             if self.mask & ONESHOT:

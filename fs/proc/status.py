@@ -12,7 +12,7 @@ TICK_NS = 10_000_000
 RLIM_INFINITY = 0xFFFFFFFFFFFFFFFF
 # kernel.task.task.TaskState in the letters of ps(1)
 STATES = ("R (running)", "R (running)", "S (sleeping)", "R (running)", "T (stopped)", "Z (zombie)")
-ZOMBIE = STATES[5]
+ASLEEP, ZOMBIE = STATES[2], STATES[5]
 RT_MAX_PRIORITY = 100
 PF_FORKNOEXEC = 0x40
 PF_RANDOMIZE = 0x400000
@@ -28,7 +28,7 @@ def state_of(target):
     """State letter and word."""
     if target.task is None or (target.group.zombie and target.is_process):
         return ZOMBIE
-    return STATES[int(target.task.state)]
+    return ASLEEP if target.task.waits_natively() else STATES[int(target.task.state)]
 
 
 def resident_pages(mm):

@@ -223,6 +223,8 @@ cdef long write_from(Task task, File file, list pieces, long long pos, int rwf) 
         if put <= 0:
             break
         total += put
+        if nr_watches:
+            tell_watchers(file, IN_MODIFY)
         if not takes_all or total >= goal:
             return total
     if put == -EAGAIN and may_wait(file, regular, rwf):
