@@ -167,7 +167,10 @@ cdef removed(Dentry parent, Dentry victim, unsigned int kind):
     """The file system has removed an entry: so does the cache, and watchers hear of it."""
     victim.remove()
     notify(parent.inode, IN_DELETE | kind, victim.name)
-    notify(victim.inode, (IN_DELETE_SELF | kind) if victim.inode.nlink == 0 else IN_ATTRIB)
+    if not kind:
+        notify(victim.inode, IN_ATTRIB)
+    if kind or victim.inode.nlink == 0:
+        notify(victim.inode, IN_DELETE_SELF | kind)
 
 
 def do_rename(task, int old_dirfd, bytes old_path, int dirfd, bytes path, unsigned int flags):
