@@ -52,7 +52,7 @@ cpdef File do_open(task, int dirfd, bytes path, unsigned int flags, unsigned int
     return open_path(task, lookup(task, dirfd, path, how, resolve), flags)
 
 
-def check_flags(unsigned int flags, unsigned int mode):
+cpdef unsigned int check_flags(unsigned int flags) except? 0xffffffff:
     """Flags of open(2) as the kernel goes on with them; EINVAL for contradictions. Unknown ones were removed or refused before."""
     if flags & O_PATH:
         return flags & KEPT_BY_O_PATH

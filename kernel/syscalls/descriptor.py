@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""close(2), dup(2), close_range(2), ioctl(2), and what fcntl(2) does to descriptors and open files."""
+"""dup(2), close_range(2), ioctl(2), and what fcntl(2) does to descriptors and open files."""
 
 import struct
 
@@ -68,12 +68,6 @@ SETTABLE_FLAGS = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME
 ALLOWED_BY_O_PATH = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
 HIGHEST = 0x7FFFFFFF
 NSIG = 64
-
-
-@syscall(3)
-def sys_close(task, fd: Fd):
-    """close(2)."""
-    task.files.close(fd)
 
 
 @syscall(32)

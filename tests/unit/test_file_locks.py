@@ -12,7 +12,7 @@ from vfs_world import AT_FDCWD, BLOCKED, FakeTask, fails
 from fs.vfs.locks import FileLocks
 from fs.vfs.operations import do_open
 from kernel.abi.fs import F_OFD_SETLK, F_RDLCK, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, O_CREAT, O_RDWR
-from kernel.syscalls.descriptor import sys_close, sys_fcntl
+from kernel.syscalls.descriptor import sys_fcntl
 from kernel.syscalls.locks import sys_flock
 
 LENGTH = 24
@@ -86,7 +86,7 @@ def test_close_of_any_descriptor_releases_record_locks(two):
     lock(one, fd, F_WRLCK, 0, 0)
     with fails(errno.EAGAIN):
         lock(other, other_fd, F_RDLCK, 5, 1)
-    sys_close(one, second)
+    one.files.close(second)
     assert lock(other, other_fd, F_RDLCK, 5, 1) == 0
 
 
@@ -94,10 +94,10 @@ def test_locks_of_open_files_go_with_the_last_descriptor(two):
     one, other, fd, other_fd = two
     copy = one.files.install(one.files.get(fd).get())
     lock(one, fd, F_WRLCK, 0, 0, F_OFD_SETLK)
-    sys_close(one, fd)
+    one.files.close(fd)
     with fails(errno.EAGAIN):
         lock(other, other_fd, F_WRLCK, 0, 0)
-    sys_close(one, copy)
+    one.files.close(copy)
     assert lock(other, other_fd, F_WRLCK, 0, 0) == 0
 
 
@@ -110,5 +110,5 @@ def test_flock(two):
     assert sys_flock(one, mine, LOCK_EX) == BLOCKED
     assert sys_flock(other, yours, LOCK_UN) == 0
     assert sys_flock(one, mine, LOCK_EX) == 0
-    sys_close(one, fd)
+    one.files.close(fd)
     assert sys_flock(other, yours, LOCK_EX | LOCK_NB) == 0
