@@ -27,6 +27,7 @@ MODULES = (
     "process_vm",
     "read_write",
     "sched",
+    "shm",
     "signal",
     "signalfd",
     "socket",
