@@ -77,7 +77,7 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     SLOW_NS = 200000
-    PID_MAX = 4194304
+    PID_MAX = 32768
     NR_MMAP_FD_ARGUMENT = 4
     NR_CLOSE = 3
     FIRST_DONATED = 8
