@@ -21,7 +21,6 @@ cdef enum:
     RLERROR = 7
     TAG = 1
     MAX_CLUNKS = 4096                    # in one message
-    SPINS = 1                            # receive attempts before sleeping; one is about 0.4 us
 
 cdef Layout T_CLUNKS = layout_of(number_of("Tclunks"))
 cdef Layout T_VERSION = layout_of(number_of("Tversion"))
@@ -136,13 +135,16 @@ cdef class Connection:
         return values
 
     cdef Py_ssize_t receive_some(self, Py_ssize_t have, Py_ssize_t want) except -1:
-        """Some more bytes, and a descriptor if one comes with them: tries for a moment, then sleeps."""
+        """Some more bytes, and a descriptor if one comes with them.
+
+        Sleeps at once: looking a few times first costs more than it saves as soon as another program wants the processor.
+        """
         cdef libc.msghdr header
         cdef libc.iovec piece
         cdef char control[128]
         cdef libc.cmsghdr *rights
         cdef Py_ssize_t got
-        cdef int fd = -1, tries = 0
+        cdef int fd = -1
         memset(&header, 0, sizeof(header))
         piece.iov_base = self.buffer + have
         piece.iov_len = want - have
@@ -151,10 +153,9 @@ cdef class Connection:
         header.msg_control = control
         header.msg_controllen = libc.CMSG_SPACE(sizeof(int))
         with nogil:
-            got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC | libc.MSG_DONTWAIT)
-            while got < 0 and (libc.errno == libc.EAGAIN or libc.errno == libc.EINTR):
-                tries += 1
-                got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC | (libc.MSG_DONTWAIT if tries < SPINS else 0))
+            got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC)
+            while got < 0 and libc.errno == libc.EINTR:
+                got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC)
         if got <= 0:
             self.lost()
         rights = libc.CMSG_FIRSTHDR(&header)

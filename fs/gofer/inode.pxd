@@ -30,6 +30,7 @@ cdef class GoferInode(Inode):
     cdef HostHandle writing              # O_WRONLY; only where O_RDWR is refused
     cdef HostHandle both                 # O_RDWR
     cdef bint stale                      # attributes changed behind our copy
+    cdef long long told_ctime_ns         # ctime when the gofer told the attributes last: the owner is known as of then
     cdef long long fresh_ns              # when the gofer told the attributes last (shared trees)
     cdef bytes target                    # of a symbolic link, once read
     cdef list xattr_names                # of an exclusive tree, once listed

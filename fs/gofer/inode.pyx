@@ -356,9 +356,11 @@ cdef class GoferInode(Inode):
     cpdef refresh(self):
         """From the host if a descriptor is at hand, otherwise from the gofer if it may know better."""
         cdef int fd = self.host_fd()
+        cdef bint shared = not (<GoferFileSystem> self.fs).exclusive
         if fd >= 0:
             self.fill_from_host(fd)
-        elif self.stale or (not (<GoferFileSystem> self.fs).exclusive and now_ns() - self.fresh_ns > SHARED_FRESH_NS):
+        if shared and self.told_ctime_ns != self.ctime_ns or fd < 0 and (
+                self.stale or shared and now_ns() - self.fresh_ns > SHARED_FRESH_NS):
             raw = (<GoferFileSystem> self.fs).call(T_GETATTR, (self.walked(), 0xfff))[0]
             self.fill(<const Attr *> PyBytes_AS_STRING(<bytes> raw))
 
@@ -384,6 +386,7 @@ cdef class GoferInode(Inode):
         self.mtime_ns = attr.mtime_sec * 1000000000 + attr.mtime_nsec
         self.ctime_ns = attr.ctime_sec * 1000000000 + attr.ctime_nsec
         self.btime_ns = attr.btime_sec * 1000000000 + attr.btime_nsec
+        self.told_ctime_ns = self.ctime_ns
         self.fresh_ns = now_ns()
         self.stale = False
 
@@ -420,6 +423,8 @@ cdef class GoferInode(Inode):
                 self.walked(), valid, changes.get("mode", 0) & 0o7777, changes.get("uid", 0), changes.get("gid", 0),
                 changes.get("size", 0), atime // 1000000000 & seconds, atime % 1000000000,
                 mtime // 1000000000 & seconds, mtime % 1000000000))
+        self.uid = changes.get("uid", self.uid)
+        self.gid = changes.get("gid", self.gid)
         self.stale = True
         self.refresh()
 
