@@ -108,7 +108,9 @@ class RootDirectory(Directory):
         task = kernel.tasks.get(number)
         if task is None:
             raise Errno(ENOENT)
-        return TaskDirectory(self.fs, Target(kernel, task.group))
+        target = Target(kernel, task.group)
+        target.task = task               # the whole process, but with the state of this thread
+        return TaskDirectory(self.fs, target)
 
     def readdir(self):
         kernel = self.fs.kernel

@@ -22,6 +22,7 @@ cdef class ContextArea:
     cdef void take(self, int slot, machine *state, report *said) noexcept nogil
     cdef void take_report(self, int slot, report *said) noexcept nogil
     cdef void take_results(self, int slot, HostCall *calls, int count) noexcept nogil
+    cdef bint says_waiting(self, int slot) noexcept nogil
     cdef bint newborn_is_ready(self, int slot) noexcept nogil
     # to the guest; publish() makes an order valid
     cdef void put_machine(self, int slot, const machine *state) noexcept nogil

@@ -88,6 +88,10 @@ cdef class ContextArea:
         for i in range(min(count, <int> MAX_HOST_CALLS)):
             calls[i].result = c.host[i].result
 
+    cdef bint says_waiting(self, int slot) noexcept nogil:
+        """The guest's word, good enough for what it is shown about itself."""
+        return self.at(slot).waiting != 0
+
     cdef bint newborn_is_ready(self, int slot) noexcept nogil:
         full_fence()
         return self.at(slot).ready != 0

@@ -131,6 +131,10 @@ cdef class GuestThread:
     cpdef int donate(self, int host_fd, int at) except -1:
         raise NotImplementedError
 
+    def asleep(self):
+        """It waits in a call that the host serves (futex), so to others it is not running."""
+        return False
+
 
 cdef class Platform:
     """The factory, and the source of events."""

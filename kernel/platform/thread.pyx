@@ -257,6 +257,9 @@ cdef class SystrapThread(GuestThread):
         self.donations.append((got, at))
         return at
 
+    def asleep(self):
+        return self.state == GUEST and self.stub.area.says_waiting(self.slot)
+
     # below here: for the platform only
 
     cdef bint leads(self) noexcept:

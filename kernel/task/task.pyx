@@ -150,6 +150,10 @@ cdef class Task(Waiter):
         """A signal that is not blocked waits, or the end."""
         return self.killed or (self.pending.mask | self.group.pending.mask) & ~self.blocked != 0
 
+    def waits_natively(self):
+        """In a futex wait that the host serves."""
+        return self.thread is not None and self.thread.asleep()
+
     def is_running(self):
         """Runs guest code, or is being served: what the load average counts."""
         return self.state == GUEST or self.state == SERVING

@@ -81,6 +81,7 @@
 #define C_STACK 0xa8
 #define C_INTERRUPTED 0xb0
 #define C_READY 0xb4
+#define C_WAITING 0xb8
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -114,11 +115,12 @@ struct context {
     uint64_t stack;                 /* 0xa8 where the shim's stack may start again */
     volatile uint32_t interrupted;  /* 0xb0 SIG_INTR hit the shim: ask again instead of leaving */
     volatile uint32_t ready;        /* 0xb4 a newborn's signal stack is in place; until then no SIG_INTR is sent */
-    volatile uint32_t seq, rep;     /* 0xb8 number of the last request, number of the last answer */
+    volatile uint32_t waiting;      /* 0xb8 in a native futex wait; for those who look at /proc */
+    volatile uint32_t seq, rep;     /* number of the last request, number of the last answer */
 
-    uint32_t order;                 /* 0xc0 */
+    uint32_t order;
     uint32_t then_resume;           /* if the order succeeds go on with the guest, without asking */
-    uint32_t nr_host_calls, reserved;
+    uint32_t nr_host_calls;
     uint64_t nonce;                 /* fork, thread: what the child says in its hello */
     uint64_t child;                 /* thread: address of its context */
     uint64_t clear_tid;             /* exit, clear */
@@ -142,6 +144,7 @@ _Static_assert(offsetof(struct context, machine.xsave) == C_XSAVE, "C_XSAVE");
 _Static_assert(offsetof(struct context, stack) == C_STACK, "C_STACK");
 _Static_assert(offsetof(struct context, interrupted) == C_INTERRUPTED, "C_INTERRUPTED");
 _Static_assert(offsetof(struct context, ready) == C_READY, "C_READY");
+_Static_assert(offsetof(struct context, waiting) == C_WAITING, "C_WAITING");
 _Static_assert(sizeof(struct context) <= SLOT_XSAVE, "a context is one page");
 #endif
 #endif

@@ -92,9 +92,11 @@ FUNCTION futex_native
 futex_begin:
     cmpl $0, C_INTERRUPTED(%rbx)
     jne 1f
+    movl $1, C_WAITING(%rbx)
     mov $202, %eax
     HOST futex
 futex_end:
+    movl $0, C_WAITING(%rbx)
     pop %rbx
     ret
 1:  mov $-4, %rax
