@@ -15,7 +15,7 @@ from oci.errors import RunscError
 from oci.hooks import run_hooks, run_hooks_leniently
 from oci.log import timestamp
 from oci.mounts import Attaches, plan_mounts
-from oci.namespaces import open_network
+from oci.namespaces import become_root_of_user_namespace, open_network
 from oci.sandbox import Birth, set_oom_score
 from oci.spec import parse_spec
 
@@ -37,6 +37,7 @@ class Making:
         self.master = -1                        # of the container's pty, if we keep it
         self.wait_for_start = True
         self.dies_with_parent = False
+        self.owner = posix.geteuid()
 
     def make(self, console_socket, keeps_terminal):
         """Brings the container up to "created"; whatever fails leaves nothing behind."""
@@ -45,6 +46,7 @@ class Making:
             raise RunscError(f"{self.bundle}/config.json: process.args: must not be empty")
         if spec.process.terminal and not console_socket and not keeps_terminal:
             raise RunscError("a terminal needs --console-socket when nobody waits")
+        become_root_of_user_namespace(lib)
         self.container = state.create(self.common["root"], self.id)
         try:
             self.build(console_socket)
@@ -80,13 +82,13 @@ class Making:
     def first_values(self):
         """What is known before anything exists."""
         spec = self.spec
-        return {"id": self.id, "status": "creating", "pid": 0, "bundle": self.bundle, "created": timestamp(), "owner": str(posix.geteuid()),
+        return {"id": self.id, "status": "creating", "pid": 0, "bundle": self.bundle, "created": timestamp(), "owner": str(self.owner),
                 "rootfs": spec.root_path if spec.root_path[0] == "/" else f"{self.bundle}/{spec.root_path}",
                 "annotations": spec.annotations, "ociVersion": spec.version, "platform": self.common["platform"]}
 
     def make_cgroup(self):
         """The cgroup with its limits, or None with --ignore-cgroups."""
-        if self.common["ignore-cgroups"]:
+        if self.common["ignore-cgroups"] or (self.owner != 0 and not self.spec.cgroups_path):
             return None
         path, is_absolute = cgroups.cgroup_path(self.spec.cgroups_path, self.id, self.common["systemd-cgroup"])
         cgroup = cgroups.Cgroup(cgroups.plan(cgroups.host_hierarchies(), path, is_absolute), self.log.warn)

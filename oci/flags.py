@@ -5,6 +5,8 @@
 `exec ID ls -l` works); `--` ends them too. A letter after a comma is runc's short form. Help pages are built from the same table.
 """
 
+import posix
+
 from oci.errors import UsageError
 
 BOOLS = {"1": True, "t": True, "true": True, "T": True, "TRUE": True, "True": True,
@@ -247,9 +249,16 @@ def duration_ns(text):
     return int(total) if unit == "\0" and not number and len(text) > 0 else (0 if text == "0" else None)
 
 
+def default_root():
+    """Who is not root keeps his containers in his own runtime directory."""
+    directory = posix.environ.get(b"XDG_RUNTIME_DIR", b"").decode("utf-8", "surrogateescape")
+    return f"{directory}/runsc" if directory and posix.geteuid() != 0 else ROOT
+
+
 def parse(argv):
     """(global options, command name, its options, its arguments) from the words after the program's name."""
     common = Options(GLOBALS)
+    common.values["root"] = default_root()
     rest = common.take(argv)
     if common["version"] or common["help"] or not rest:
         return common, "version" if common["version"] else "help", Options(()), []

@@ -306,3 +306,16 @@ def test_spec_writes_a_config_that_we_accept(runtime, tmp_path):
 
 def test_checkpoint_says_that_it_is_missing(runtime):
     assert "not supported" in runtime("checkpoint", "c", status=128).stderr
+
+
+def test_a_caller_who_is_not_root(runtime, tmp_path):
+    bundle = runtime.bundle("sleep")
+    for path in (*tmp_path.parents, tmp_path, bundle):
+        if str(path).startswith("/tmp/"):
+            path.chmod(0o777)
+    as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    runtime("run", "--bundle", bundle, "--detach", "c", **as_nobody)
+    assert runtime("exec", "c", "echo", "hi", **as_nobody).stdout == "hi\n"
+    assert runtime.state()["owner"] == "65534"
+    runtime("kill", "c", "SIGKILL", **as_nobody)
+    runtime("delete", "--force", "c", **as_nobody)
