@@ -137,8 +137,13 @@ def fill(image, task, path, program, file, linker, linker_file, argv, envp, limi
     image.entry = entry
     phdr = program.phdr + bias if program.phdr else 0
     auxv = stack.auxiliary(limits, image.creds, image.secure, phdr, program.phnum, base, program.entry + bias)
-    add_stack(image, layout, program.executable_stack, stack_limit, stack.build(
-        layout.stack_top, argv, envp, path, auxv, os.urandom(16), layout.stack_shift))
+    add_stack(
+        image,
+        layout,
+        program.executable_stack,
+        stack_limit,
+        stack.build(layout.stack_top, argv, envp, path, auxv, os.urandom(16), layout.stack_shift),
+    )
 
 
 def program_bias(mm, layout, program, linker):

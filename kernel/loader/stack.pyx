@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first stack of a program: strings, auxiliary vector, pointers, argc (create_elf_tables in fs/binfmt_elf.c), and its limits.
 
-From the top: a zero word, the program's path, environment, arguments, padding, "x86_64", 16 random bytes, then auxv, envp, argv, argc at sp.
+From the top: a zero word, the program's path, environment, arguments, padding, "x86_64", 16 random bytes, then auxv, envp, argv, and
+argc at sp.
 """
 
 import struct
@@ -59,7 +60,7 @@ class StackImage:
 
 
 def build(unsigned long top, list argv, list envp, bytes path, list auxv, bytes random, unsigned long shift):
-    """The StackImage. auxv: (type, value) in order, without those that point into the stack; random: 16 bytes; shift: bytes of random gap."""
+    """The StackImage. auxv: (type, value) in order, without those that point into the stack; shift: bytes of random gap."""
     cdef unsigned long at = top - 8, strings, sp
     image = StackImage()
     at -= len(path) + 1

@@ -14,7 +14,7 @@ from kernel.abi.fs cimport MS_NOEXEC
 from kernel.abi.mm cimport (
     MAP_32BIT, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGE_MASK,
     MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE,
-    MAP_STACK, MAP_SYNC, MAP_TYPE, MAP_UNINITIALIZED, MCL_FUTURE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE, READ_IMPLIES_EXEC
+    MAP_STACK, MAP_TYPE, MAP_UNINITIALIZED, MCL_FUTURE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE, READ_IMPLIES_EXEC
 )
 from kernel.abi.task cimport CAP_IPC_LOCK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
 from kernel.mm.mm cimport MM, VMA
@@ -48,7 +48,6 @@ cpdef unsigned long page_align(unsigned long length):
 def mmap(task, unsigned long address, unsigned long length, int prot, unsigned int flags, file, unsigned long offset):
     """(address, calls) of a new mapping. file: None for anonymous memory. offset is a multiple of the page size."""
     cdef MM mm = task.mm
-    cdef VMA vma
     if length == 0:
         raise Errno(EINVAL)
     prot &= PROT_READ | PROT_WRITE | PROT_EXEC
@@ -75,7 +74,8 @@ def mmap(task, unsigned long address, unsigned long length, int prot, unsigned i
     return address, place(mm, make_vma(address, length, prot, flags, file, offset, may, locked), populate)
 
 
-cdef VMA make_vma(unsigned long address, unsigned long length, int prot, unsigned int flags, file, unsigned long offset, int may, bint locked):
+cdef VMA make_vma(unsigned long address, unsigned long length, int prot, unsigned int flags, file, unsigned long offset, int may,
+                  bint locked):
     """The VMA, with a reference to its file; shared anonymous memory gets one."""
     cdef VMA vma
     cdef unsigned int kept = (MAP_SHARED if flags & MAP_SHARED else MAP_PRIVATE) | (flags & KEPT_FLAGS)

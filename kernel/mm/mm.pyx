@@ -249,7 +249,7 @@ cdef class MM:
         return 0
 
     cpdef leave(self, object task, unsigned long start, unsigned long end):
-        """[start, end) was cut by task, whose host calls may not have run yet: no other task may be given it before the task is heard of again."""
+        """[start, end) was cut by task, whose host calls may not have run yet: nobody else is given it before the task is heard of again."""
         if self.users > 1:
             self.leaving.setdefault(task, []).append((start, end))
 
@@ -271,7 +271,7 @@ cdef class MM:
     # life
 
     cpdef MM fork(self):
-        """A copy of the tree for a child, without DONTFORK ranges; birth_calls of the copy empty what the host copied and shouldn't have."""
+        """A copy of the tree for a child, without DONTFORK ranges; its birth_calls empty what the host copied and shouldn't have."""
         cdef MM new = MM(self.low, self.high)
         cdef VMA vma
         for vma in self.vmas:

@@ -46,7 +46,7 @@ def check_arguments(mm, old, old_length, new_length, flags, new):
     fixed = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)
     if flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) or old % PAGE_SIZE or not 0 < new_length <= mm.high:
         raise Errno(EINVAL)
-    if fixed and not flags & MREMAP_MAYMOVE or flags & MREMAP_DONTUNMAP and old_length != new_length:
+    if (fixed and not flags & MREMAP_MAYMOVE) or (flags & MREMAP_DONTUNMAP and old_length != new_length):
         raise Errno(EINVAL)
     if flags & MREMAP_FIXED and (new % PAGE_SIZE or new > mm.high - new_length or new < mm.low):
         raise Errno(EINVAL)

@@ -84,8 +84,7 @@ def shown(mm):
     """(start, end, permissions) as /proc/self/maps has them."""
     letters = [("r", 1), ("w", 2), ("x", 4)]
     return [
-        (vma.start, vma.end, "".join(letter if vma.prot & bit else "-" for letter, bit in letters) + "ps"[vma.flags & 1])
-        for vma in mm.vmas
+        (vma.start, vma.end, "".join(letter if vma.prot & bit else "-" for letter, bit in letters) + "ps"[vma.flags & 1]) for vma in mm.vmas
     ]
 
 

@@ -191,4 +191,3 @@ def error_of(function):
     with pytest.raises(Errno) as caught:
         function()
     return caught.value.number
-
