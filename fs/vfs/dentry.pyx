@@ -144,8 +144,8 @@ cdef remember(Dentry parent, Dentry child):
 cdef prune():
     """Drop leaves that nobody holds; who was looked up lately goes to the end of the line once."""
     cdef Dentry dentry
-    cdef int i
-    for i in range(min(PRUNE_BATCH, len(cached))):
+    cdef int _i
+    for _i in range(min(PRUNE_BATCH, len(cached))):
         dentry = next(iter(cached))
         del cached[dentry]
         if not dentry.referenced and unused(dentry):
@@ -163,8 +163,8 @@ cdef bint unused(Dentry dentry):
 
 def drop_caches():
     """Forget every name that nobody holds (/proc/sys/vm/drop_caches)."""
-    cdef Py_ssize_t i
-    for i in range(2 * len(cached) // PRUNE_BATCH + 1):
+    cdef Py_ssize_t _i
+    for _i in range(2 * len(cached) // PRUNE_BATCH + 1):
         prune()
 
 

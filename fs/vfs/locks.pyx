@@ -102,10 +102,10 @@ cdef class FileLocks:
 
 def would_deadlock(owner, RangeLock conflict):
     """Waiting for the conflicting lock would close a circle of owners that wait for each other."""
-    cdef int i
+    cdef int _i
     waited_for = {who: whom for task, (who, whom) in blocked.items() if not task.killed}
     holder = conflict.owner
-    for i in range(MAX_CHAIN):
+    for _i in range(MAX_CHAIN):
         if holder is owner:
             return True
         holder = waited_for.get(holder)

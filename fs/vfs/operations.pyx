@@ -5,10 +5,10 @@ Flags are those of open(2), already checked for contradictions (see check_flags)
 are ours, fifos are the pipes', device nodes the devices', everything else the file system's. A File comes with one reference, the caller's.
 """
 
-from kernel.abi.errno cimport EACCES, EAGAIN, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EPERM, EROFS, ETXTBSY, Errno
+from kernel.abi.errno cimport EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO, EPERM, EROFS, ETXTBSY, Errno
 from kernel.abi.fs cimport (
     AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, FMODE_EXEC, IN_CREATE, IN_MODIFY, IN_OPEN, MAY_EXEC, MAY_READ, MAY_WRITE, MS_NODEV, MS_NOEXEC,
-    O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR,
+    O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY,
     O_TMPFILE_BIT, O_TRUNC, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
 )
 

@@ -10,7 +10,7 @@ class Owner:
     def __init__(self, kind, number, signo):
         self.kind = kind
         self.number = number
-        self.signo = signo      # F_SETSIG; 0: SIGIO
+        self.signo = signo  # F_SETSIG; 0: SIGIO
 
     def find(self, kernel):
         """The Task, ThreadGroup or ProcessGroup, or None if there is none."""

@@ -64,7 +64,7 @@ SHOWN_FLAGS = (
     (MS_NODIRATIME, ST_NODIRATIME),
     (MS_RELATIME, ST_RELATIME),
 )
-ADVICES = 6
+NR_ADVICE = 6
 
 
 @syscall(165, partial="every mount behaves as private; only file systems of this kernel can be mounted")
@@ -249,7 +249,7 @@ def sys_fadvise64(task, file: OpenFile, offset: Long, length: Size, advice: Int)
     """posix_fadvise(2): advice that needs not be taken."""
     if file.inode.mode & S_IFMT == S_IFIFO:
         raise Errno(ESPIPE)
-    if not 0 <= advice < ADVICES or length >> 63:
+    if not 0 <= advice < NR_ADVICE or length >> 63:
         raise Errno(EINVAL)
 
 

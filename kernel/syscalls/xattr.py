@@ -29,19 +29,19 @@ from kernel.syscalls.table import syscall
 @syscall(188)
 def sys_setxattr(task, path: Path, name: Ptr, value: Ptr, size: Size, flags: Int):
     """setxattr(2)."""
-    set_xattr(task, *at(task, path, LOOKUP_FOLLOW), name, value, size, flags)
+    set_xattr(task, at(task, path, LOOKUP_FOLLOW), name, value, size, flags)
 
 
 @syscall(189)
 def sys_lsetxattr(task, path: Path, name: Ptr, value: Ptr, size: Size, flags: Int):
     """lsetxattr(2)."""
-    set_xattr(task, *at(task, path, 0), name, value, size, flags)
+    set_xattr(task, at(task, path, 0), name, value, size, flags)
 
 
 @syscall(190)
 def sys_fsetxattr(task, file: OpenFile, name: Ptr, value: Ptr, size: Size, flags: Int):
     """fsetxattr(2)."""
-    set_xattr(task, file.inode, file.path, name, value, size, flags)
+    set_xattr(task, (file.inode, file.path), name, value, size, flags)
 
 
 @syscall(191)
@@ -83,27 +83,29 @@ def sys_flistxattr(task, file: OpenFile, names: Out, size: Size):
 @syscall(197)
 def sys_removexattr(task, path: Path, name: Ptr):
     """removexattr(2)."""
-    remove_xattr(task, *at(task, path, LOOKUP_FOLLOW), name)
+    remove_xattr(task, at(task, path, LOOKUP_FOLLOW), name)
 
 
 @syscall(198)
 def sys_lremovexattr(task, path: Path, name: Ptr):
     """lremovexattr(2)."""
-    remove_xattr(task, *at(task, path, 0), name)
+    remove_xattr(task, at(task, path, 0), name)
 
 
 @syscall(199)
 def sys_fremovexattr(task, file: OpenFile, name: Ptr):
     """fremovexattr(2)."""
-    remove_xattr(task, file.inode, file.path, name)
+    remove_xattr(task, (file.inode, file.path), name)
 
 
 def at(task, path, how):
+    """(inode, place)."""
     place = lookup(task, AT_FDCWD, path, how)
     return place.inode(), place
 
 
-def set_xattr(task, inode, place, name_address, value_address, size, flags):
+def set_xattr(task, where, name_address, value_address, size, flags):
+    inode, place = where
     if flags & ~(XATTR_CREATE | XATTR_REPLACE):
         raise Errno(EINVAL)
     name = copy_in_name(task, name_address)
@@ -145,7 +147,8 @@ def list_xattr(task, inode, address, size):
     return len(text)
 
 
-def remove_xattr(task, inode, place, name_address):
+def remove_xattr(task, where, name_address):
+    inode, place = where
     name = copy_in_name(task, name_address)
     require_writable_mount(place)
     check_permission(task, inode, name, MAY_WRITE)

@@ -31,9 +31,7 @@ def test_ranges_as_a_table_of_bytes(requests):
     for number, kind, start, length in requests:
         owner, end = owners[number], min(start + length, LENGTH) - 1
         span = table[start : end + 1]
-        excluded = kind != F_UNLCK and any(
-            other != owner and F_WRLCK in (held, kind) for byte in span for other, held in byte.items()
-        )
+        excluded = kind != F_UNLCK and any(other != owner and F_WRLCK in (held, kind) for byte in span for other, held in byte.items())
         conflict = None if kind == F_UNLCK else locks.conflict(owner, kind, start, end)
         assert (conflict is not None) == excluded
         if not excluded:
