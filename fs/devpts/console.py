@@ -1,20 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 """The container's terminal: a pty inside whose master is a terminal of the host.
 
-The host's side (Docker's pty slave, or the user's own terminal under `runsc do`) was put into raw mode by whoever gave it to us: every key comes
-in here, and echo, line editing and signals are those of the pty inside. Reads and writes never block.
+The host's side (the slave of a pty whose master Docker has, or `runsc run` itself) is put into raw mode: every key comes in here, and echo, line
+editing and signals are those of the pty inside. Reads and writes never block.
+The host tells nobody here when its window changes size, so the size is looked at when a program asks for it, and repeatedly for a while after the
+terminal was used; an idle one is left alone.
 """
 
 import fcntl
 import posix
 import struct
 
-from kernel.abi.tty import TIOCGWINSZ
+from kernel.abi.tty import (
+    CS8,
+    ECHO,
+    ECHONL,
+    ICANON,
+    ICRNL,
+    IEXTEN,
+    IGNCR,
+    INLCR,
+    ISIG,
+    ISTRIP,
+    IXON,
+    OPOST,
+    PARENB,
+    TCGETS,
+    TCSETS,
+    TIOCGWINSZ,
+    VMIN,
+    VTIME,
+)
 from kernel.sync.waitqueue import Waiter
 
 CHUNK = 32768
 EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP = 1, 4, 8, 16
 F_GETFL, F_SETFL = 3, 4
+TERMIOS = struct.Struct("4IB19s")
+SIZE_CHECK_NS = 250_000_000
+SIZE_CHECKS = 40                            # after each use of the terminal
 
 
 class HostConsole(Waiter):
@@ -31,14 +55,18 @@ class HostConsole(Waiter):
         self.input_closed = False
         self.initial_size = None
         self.host_flags = fcntl.fcntl(fd, F_GETFL)
+        self.size_checks = 0
         fcntl.fcntl(fd, F_SETFL, self.host_flags | posix.O_NONBLOCK)
+        make_raw(fd)
 
     def open_slave(self, task):
         """The File for descriptors 0, 1 and 2; the task's session is controlled by the terminal."""
         self.tty = self.devpts.new_tty(task.creds)
         self.tty.master_queue.add(self)
+        self.tty.ask_size = self.resized
         self.take_host_size()
         file = self.devpts.open_slave(task, self.tty)
+        self.check_size_for_a_while()
         self.listen()
         return file
 
@@ -63,10 +91,25 @@ class HostConsole(Waiter):
         return size if any(size) else None
 
     def resized(self):
-        """SIGWINCH came on the host's side."""
+        """The host's window may have another size."""
         size = self.host_size()
         if size is not None and self.tty is not None:
             self.tty.set_winsize(size)
+
+    def check_size_for_a_while(self):
+        """The terminal is being used."""
+        if self.size_checks == 0:
+            self.kernel.timers.add(self.kernel.clock.monotonic_ns() + SIZE_CHECK_NS, self.check_size)
+        self.size_checks = SIZE_CHECKS
+
+    def check_size(self):
+        """One look at the host's size; the next one follows unless nothing has happened for long."""
+        self.resized()
+        self.size_checks -= 1
+        if self.size_checks > 0 and not self.input_closed:
+            self.kernel.timers.add(self.kernel.clock.monotonic_ns() + SIZE_CHECK_NS, self.check_size)
+        else:
+            self.size_checks = 0
 
     def wake(self, events):
         """The terminal inside has output, or room for input."""
@@ -94,6 +137,7 @@ class HostConsole(Waiter):
         except OSError:
             data = b""
         if data:
+            self.check_size_for_a_while()
             self.tty.type(data)
         elif not self.input_closed:
             self.input_closed = True
@@ -135,3 +179,17 @@ class HostConsole(Waiter):
         fcntl.fcntl(self.fd, F_SETFL, self.host_flags & ~posix.O_NONBLOCK)
         self.write_out()
         fcntl.fcntl(self.fd, F_SETFL, self.host_flags)
+
+
+def make_raw(fd):
+    """cfmakeraw(3) on the host's terminal, if it is one."""
+    try:
+        iflag, oflag, cflag, lflag, line, control = TERMIOS.unpack(fcntl.ioctl(fd, TCGETS, bytes(TERMIOS.size)))
+    except OSError:
+        return
+    control = bytearray(control)
+    control[VMIN], control[VTIME] = 1, 0
+    iflag &= ~(0o13 | ISTRIP | INLCR | IGNCR | ICRNL | IXON)
+    lflag &= ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN)
+    settings = TERMIOS.pack(iflag, oflag & ~OPOST, cflag & ~PARENB | CS8, lflag, line, bytes(control))
+    fcntl.ioctl(fd, TCSETS, settings)

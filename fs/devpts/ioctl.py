@@ -90,6 +90,8 @@ def either_ioctl(tty, task, command, argument):
     if command in (abi.TCGETS, TCGETS2, abi.TCGETA):
         return get_termios(tty, task, command, argument)
     if command == abi.TIOCGWINSZ:
+        if tty.ask_size is not None:
+            tty.ask_size()
         task.copy_out(argument, struct.pack("<4H", *tty.winsize))
         return 0
     if command in SETS:

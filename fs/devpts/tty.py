@@ -43,6 +43,7 @@ class Tty:
         self.ldisc = LineDiscipline()
         self.typed = bytearray()            # written by the master, not yet taken by the line discipline
         self.winsize = (0, 0, 0, 0)         # rows, columns, pixels
+        self.ask_size = None                # called before somebody is told the size: it may be another one by now
         self.session = None
         self.foreground = None              # ProcessGroup
         self.slave_queue, self.master_queue = queues

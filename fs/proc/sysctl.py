@@ -12,7 +12,7 @@ from kernel.abi.errno import EINVAL, EPERM, Errno
 from kernel.abi.task import CAP_SYS_ADMIN
 from kernel.boot.version import KERNEL_RELEASE, KERNEL_VERSION
 
-PID_MAX = 4194304
+PID_MAX = 32768
 INT_MAX = 0x7FFFFFFF
 # name -> initial value; writable, kept
 KERNEL_NUMBERS = {
