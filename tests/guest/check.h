@@ -55,7 +55,6 @@ static void check_failed(const char *file, int line, const char *text, const cha
 
 #define CHECK(cond) \
     do { \
-        errno = 0; \
         if (!(cond)) \
             check_failed(__FILE__, __LINE__, #cond, "errno %d (%s)", errno, strerror(errno)); \
     } while (0)
@@ -63,7 +62,6 @@ static void check_failed(const char *file, int line, const char *text, const cha
 /* Two integers are equal; prints both when not. */
 #define CHECK_EQ(got, want) \
     do { \
-        errno = 0; \
         long long got_ = (long long)(got), want_ = (long long)(want); \
         if (got_ != want_) \
             check_failed(__FILE__, __LINE__, #got " == " #want, "%lld (0x%llx) != %lld (0x%llx), errno %d (%s)", \
@@ -232,10 +230,10 @@ static inline char task_state(pid_t tid)
     return end ? end[2] : 0;
 }
 
-/* Waits (at most five seconds) until the task sleeps in a call. */
+/* Waits until the task sleeps in a call; at most 200 ms, since a kernel may not know of a sleep in a futex. */
 static inline void wait_asleep(pid_t tid)
 {
-    for (int i = 0; i < 1000 && task_state(tid) != 'S'; i++)
+    for (int i = 0; i < 40 && task_state(tid) != 'S'; i++)
         sleep_ms(5);
     sleep_ms(5);
 }

@@ -15,6 +15,12 @@ static void on_signal(int signal)
     caught++;
 }
 
+static void open_pipe(void)
+{
+    if (ends[1] == 0)
+        CHECK(pipe(ends) == 0);
+}
+
 static pid_t interrupter(int signals, int then_write)
 {
     pid_t parent = getpid(), pid = check_fork();
@@ -36,7 +42,7 @@ static pid_t interrupter(int signals, int then_write)
 TEST(read_restarts)
 {
     char c = 0;
-    CHECK(pipe(ends) == 0);
+    open_pipe();
     set_handler(SIGUSR1, on_signal, SA_RESTART);
     pid_t pid = interrupter(2, 1);
     CHECK_EQ(read(ends[0], &c, 1), 1);
@@ -65,6 +71,7 @@ TEST(wait_restarts)
 TEST(partial_write_returns_its_count)
 {
     static char data[300000];
+    open_pipe();
     set_handler(SIGUSR1, on_signal, SA_RESTART);
     pid_t pid = interrupter(1, 0);
     ssize_t n = write(ends[1], data, sizeof data);
@@ -102,6 +109,7 @@ TEST(ignored_signals_do_not_interrupt)
 
 TEST(stop_and_continue_do_not_interrupt)
 {
+    open_pipe();
     IN_CHILD {
         pid_t parent = getpid(), pid = check_fork();
         if (pid == 0) {
@@ -134,6 +142,7 @@ TEST(stop_and_continue_do_not_interrupt)
 
 TEST(polls_never_restart)
 {
+    open_pipe();
     set_handler(SIGUSR1, on_signal, SA_RESTART);
     struct pollfd pollfd = {ends[0], POLLIN, 0};
     pid_t pid = interrupter(1, 0);
@@ -193,7 +202,6 @@ TEST(file_locks)
     CHECK(flock(other, LOCK_EX) == 0);
     set_handler(SIGUSR1, on_signal, 0);
     pid_t pid = interrupter(1, 0);
-    close(ends[0]);
     CHECK_ERR(flock(fd, LOCK_EX), EINTR);
     CHECK_EXIT(pid, 0);
     close(fd);

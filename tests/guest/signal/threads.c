@@ -61,6 +61,7 @@ TEST(process_wide_goes_to_one_that_may)
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
+    set_handler(SIGUSR1, note_tid, SA_RESTART);
     pthread_t thread = start(SIG_UNBLOCK);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     CHECK(kill(getpid(), SIGUSR1) == 0);
@@ -75,6 +76,7 @@ TEST(process_wide_goes_to_one_that_may)
 
 TEST(kill_by_thread_id_reaches_its_process)
 {
+    set_handler(SIGUSR1, note_tid, SA_RESTART);
     pthread_t thread = start(SIG_BLOCK);
     CHECK(kill(target_tid, SIGUSR1) == 0);
     CHECK_EQ(wait_taken(), gettid());

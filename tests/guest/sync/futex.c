@@ -77,6 +77,7 @@ TEST(absolute_timeouts)
 {
     struct timespec now;
     int clocks[] = {0, FUTEX_CLOCK_REALTIME};
+    word = 1;
     for (int i = 0; i < 2; i++) {
         clock_gettime(clocks[i] ? CLOCK_REALTIME : CLOCK_MONOTONIC, &now);
         now.tv_nsec += 30 * MS;
