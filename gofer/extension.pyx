@@ -12,7 +12,7 @@ from gofer cimport libc
 from gofer cimport localfs
 from gofer.fid cimport Fid, PathFd
 from gofer.server cimport Server
-from gofer.wire cimport ATTR_SIZE, Attr
+from gofer.wire cimport ATTR_SIZE, HEADER, Attr
 from kernel.abi.errno cimport EINVAL, EXDEV, Errno
 
 from gofer.messages import NOOPEN as NO_OPEN
@@ -104,9 +104,25 @@ cdef class ExtendedServer(Server):
             localfs.fail()
         return ()
 
-    def Treadattrs(self, number, unsigned long offset, unsigned int count):
-        """Treaddir with attributes."""
-        return (self.entries(number, offset, count, True),)
+    def Tlist(self, number, new_number, bytes name, unsigned long offset, unsigned int count, bint with_attributes):
+        """Walk one name (none: stay) and list that directory from offset on; it is open from the first listing to the last."""
+        cdef Fid fid = self.fid(number)
+        cdef bytes entries, more = b""
+        if name:
+            fid = fid.child(PathFd(localfs.open_child(fid.path.fd, name)), name)
+            fid.parent = None
+        if fid.handle < 0:
+            fid.handle = fid.open(libc.O_RDONLY)
+            fid.position = 0
+        entries = self.entries(fid, offset, count, with_attributes)
+        if entries and PyBytes_GET_SIZE(entries) < <Py_ssize_t> self.msize // 2:
+            more = self.entries(fid, fid.position, self.msize // 2 - HEADER - 5, with_attributes)
+        if not more and PyBytes_GET_SIZE(entries) < <Py_ssize_t> self.msize // 2:
+            libc.close(fid.handle)
+            fid.handle = -1
+        if name:
+            self.set_fid(new_number, fid)
+        return entries + more, fid.handle < 0
 
     def Tgetxattr(self, number, bytes name):
         """The value; without a name the list."""

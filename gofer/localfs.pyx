@@ -327,7 +327,7 @@ cdef tuple stat_fs(int fd):
 
 
 cdef bytes list_directory(int handle, Py_ssize_t count, bint with_attributes, long *position):
-    """Entries in Rreaddir's or Rreadattrs' form from the handle's position on, at most count bytes; nothing at the end.
+    """Entries in Rreaddir's or Rlist's form from the handle's position on, at most count bytes; nothing at the end.
 
     A host entry of 24 bytes or more becomes at most 7/6 as long, and 8 times with attributes; so whatever getdents64 returned fits.
     """

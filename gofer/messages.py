@@ -101,7 +101,8 @@ MESSAGES = [
     (215, "Rsetxattr", ""),
     (216, "Tremovexattr", "fid:u32 name:str"),
     (217, "Rremovexattr", ""),
-    # Treaddir, and behind each name its device (8 bytes) and attributes (153; valid is 0 if there are none).
-    (218, "Treadattrs", "fid:u32 offset:u64 count:u32"),
-    (219, "Rreadattrs", "entries:data"),
+    # Walk one name (none: stay, newfid means nothing) and list that directory. With attributes, behind each name come its device
+    # (8 bytes) and attributes (153; valid is 0 if there are none). is_complete: nothing follows.
+    (218, "Tlist", "fid:u32 newfid:u32 name:str offset:u64 count:u32 with_attributes:u8"),
+    (219, "Rlist", "entries:data is_complete:u8"),
 ]

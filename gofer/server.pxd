@@ -7,5 +7,5 @@ from gofer.session cimport Session
 
 cdef class Server(Session):
     cdef Fid opened(self, unsigned int number)
-    cdef bytes entries(self, unsigned int number, unsigned long offset, unsigned int count, bint with_attributes)
+    cdef bytes entries(self, Fid fid, unsigned long offset, unsigned int count, bint with_attributes)
     cdef tuple made(self, Fid directory, bytes name, unsigned int mode, unsigned long rdev, unsigned int gid, bytes target)

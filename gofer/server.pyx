@@ -170,26 +170,18 @@ cdef class Server(Session):
         return (done,)
 
     def Treaddir(self, number, unsigned long offset, unsigned int count):
-        """Entries from offset on; our own clients need not open the directory first."""
-        return (self.entries(number, offset, count, False),)
+        """Entries from offset on, of an opened directory."""
+        return (self.entries(self.opened(number), offset, count, False),)
 
-    cdef bytes entries(self, unsigned int number, unsigned long offset, unsigned int count, bint with_attributes):
-        fid = self.fid(number)
+    cdef bytes entries(self, Fid fid, unsigned long offset, unsigned int count, bint with_attributes):
+        """At most count bytes, and as many as a reply can have."""
         if fid.mode != libc.S_IFDIR:
             raise Errno(ENOTDIR)
-        if fid.handle < 0 and self.extended:
-            fid.handle = fid.open(libc.O_RDONLY)
-        fid = self.opened(number)
         if offset != <unsigned long> fid.position:
             if libc.lseek(fid.handle, offset, libc.SEEK_SET) < 0:
                 localfs.fail()
             fid.position = offset
-        entries = localfs.list_directory(fid.handle, min(count, self.msize - HEADER - 4), with_attributes, &fid.position)
-        if self.extended and not entries:
-            libc.close(fid.handle)
-            fid.handle = -1
-            fid.position = 0
-        return entries
+        return localfs.list_directory(fid.handle, min(count, self.msize - HEADER - 5), with_attributes, &fid.position)
 
     def Tfsync(self, number, bint datasync):
         cdef int result

@@ -44,7 +44,7 @@ cdef packed struct DirEntry:             # in Rreaddir, before the name's bytes
     unsigned short name_length
 
 
-cdef packed struct Known:                # in Rreadattrs, behind the name's bytes
+cdef packed struct Known:                # in Rlist, behind the name's bytes
     unsigned long dev
     Attr attr
 

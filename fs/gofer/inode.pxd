@@ -36,6 +36,7 @@ cdef class GoferInode(Inode):
     cdef list xattr_names                # of an exclusive tree, once listed
     cdef unsigned int walked(self) except? 0
     cdef GoferInode known_entry(self, bytes name)
+    cdef tuple list_from(self, unsigned long offset)
     cdef unsigned long take_entry(self, Cursor *cursor, list entries) except? 0
     cdef bint may_believe(self, const Known *known)
     cdef void fill(self, const Attr *attr)

@@ -46,8 +46,7 @@ cdef Layout T_LINK = layout_of(number_of("Tlink"))
 cdef Layout T_UNLINKAT = layout_of(number_of("Tunlinkat"))
 cdef Layout T_RENAME2 = layout_of(number_of("Trename2"))
 cdef Layout T_READLINK = layout_of(number_of("Treadlink"))
-cdef Layout T_READDIR = layout_of(number_of("Treaddir"))
-cdef Layout T_READATTRS = layout_of(number_of("Treadattrs"))
+cdef Layout T_LIST = layout_of(number_of("Tlist"))
 cdef Layout T_GETATTR = layout_of(number_of("Tgetattr"))
 cdef Layout T_SETATTR = layout_of(number_of("Tsetattr"))
 cdef Layout T_STATFS = layout_of(number_of("Tstatfs"))
@@ -316,13 +315,10 @@ cdef class GoferInode(Inode):
         cdef Cursor cursor
         cdef unsigned long offset = 0
         cdef list entries = []
-        cdef bint exclusive = (<GoferFileSystem> self.fs).exclusive
-        cdef Layout request = T_READATTRS if exclusive else T_READDIR
-        self.known_entries = {} if exclusive else None
-        while len(entries) < MAX_ENTRIES:
-            data = (<GoferFileSystem> self.fs).call(request, (self.walked(), offset, 0xffffffff))[0]
-            if not data:
-                break
+        cdef bint is_complete = False
+        self.known_entries = {} if (<GoferFileSystem> self.fs).exclusive else None
+        while not is_complete and len(entries) < MAX_ENTRIES:
+            data, is_complete = self.list_from(offset)
             cursor.at = <const unsigned char *> PyBytes_AS_STRING(data)
             cursor.end = cursor.at + PyBytes_GET_SIZE(data)
             try:
@@ -331,6 +327,22 @@ cdef class GoferInode(Inode):
             except WireError:
                 raise Errno(EIO)
         return entries
+
+    cdef tuple list_from(self, unsigned long offset):
+        """(entries, whether these are the last); walks to the directory by the same message if nobody did before."""
+        cdef GoferFileSystem fs = self.fs
+        with_attributes = self.known_entries is not None
+        if self.fid or self.parent is None:
+            return fs.call(T_LIST, (self.walked(), NOFID, b"", offset, 0xffffffff, with_attributes))
+        fid = fs.connection.new_fid()
+        try:
+            reply = fs.call(T_LIST, (self.parent.walked(), fid, self.name, offset, 0xffffffff, with_attributes))
+        except Errno:
+            fs.connection.free_fids.append(fid)
+            raise
+        self.fid = fs.inodes[(self.host_dev, self.ino)].fid = fid
+        self.parent = None
+        return reply
 
     cdef unsigned long take_entry(self, Cursor *cursor, list entries) except? 0:
         """One entry of a listing; returns the offset of the next."""
