@@ -17,6 +17,7 @@ cdef class ContextArea:
     cdef readonly int memfd              # -1 once the stub has mapped it
     cdef context *at(self, int slot) noexcept nogil
     cdef void forget_memfd(self) noexcept
+    cdef void drop(self) noexcept
     cdef void clear(self, int slot) noexcept nogil
     # from the guest: each copies once
     cdef void take(self, int slot, machine *state, report *said) noexcept nogil

@@ -31,7 +31,9 @@ cdef extern from *:
         MFD_CLOEXEC
         MFD_ALLOW_SEALING
         SYS_futex
+        MADV_REMOVE
     int seal(int fd) nogil
+    int madvise(void *where, size_t length, int advice) nogil
     void publish_u32(unsigned int *where, unsigned int value) nogil
     void full_fence() nogil
     long syscall(long number, ...) nogil
@@ -69,6 +71,11 @@ cdef class ContextArea:
         if self.memfd >= 0:
             close(self.memfd)
         self.memfd = -1
+
+    cdef void drop(self) noexcept:
+        """The process is dead: give the memory back, though some object may still hold us."""
+        madvise(self.memory, CTX_SIZE, MADV_REMOVE)
+        self.forget_memfd()
 
     cdef void clear(self, int slot) noexcept nogil:
         memset(self.at(slot), 0, sizeof(context))

@@ -180,6 +180,7 @@ cdef class SystrapPlatform(Platform):
             thread.held = True
             if thread.newborn:
                 thread.newborn = False
+                self.births.pop(thread.nonce, None)
                 if thread.leads():
                     thread.stub.area.forget_memfd()
             if thread.released:          # it was killed on its way to us
@@ -209,6 +210,7 @@ cdef class SystrapPlatform(Platform):
         thread.then_resume = True
         thread.order = ORDER_RESUME
         thread.original = -1
+        thread.child = None
         if kind == K_SYSCALL:
             thread.original = <int> thread.machine.regs[RAX]
             if thread.said.arch == AUDIT_ARCH_X86_64 and (thread.original < 0 or not thread.original & X32_BIT):
@@ -377,4 +379,4 @@ cdef class SystrapPlatform(Platform):
             self.births.pop(thread.nonce, None)
         space.tids.clear()
         space.threads.clear()
-        space.area.forget_memfd()
+        space.area.drop()
