@@ -12,32 +12,33 @@ PACKAGES = ("kernel", "fs", "net", "gofer")
 SUFFIXES = (".py", ".cpython-311-x86_64-linux-gnu.so")
 
 
-def preload_tree():
-    """Imports each module of the packages once; one that is broken is left for whoever needs it."""
+def preload_tree(log_fd):
+    """Imports each module of the packages once; one that is broken is left for whoever needs it, and named in the debug log."""
     if getattr(sys, "frozen", False):
         return
     top = __file__.rpartition("/oci/")[0]
     for package in PACKAGES:
-        preload(f"{top}/{package}", package)
+        preload(f"{top}/{package}", package, log_fd)
 
 
-def preload(directory, package):
+def preload(directory, package, log_fd):
     """One package and those inside it."""
     for entry in posix.scandir(directory):
         if entry.is_dir():
             if entry.name != "__pycache__":
-                preload(entry.path, f"{package}.{entry.name}")
+                preload(entry.path, f"{package}.{entry.name}", log_fd)
             continue
         for suffix in SUFFIXES:
             if entry.name.endswith(suffix) and entry.name != "__init__.py":
-                preload_module(f"{package}.{entry.name[:-len(suffix)]}")
+                preload_module(f"{package}.{entry.name[:-len(suffix)]}", log_fd)
 
 
-def preload_module(name):
+def preload_module(name, log_fd):
     """One module."""
     if name in sys.modules:
         return
     try:
         __import__(name)
     except Exception as error:
-        posix.write(2, f"preload: {name}: {type(error).__name__}: {error}\n".encode())
+        if log_fd >= 0:
+            posix.write(log_fd, f"preload: {name}: {type(error).__name__}: {error}\n".encode())

@@ -37,7 +37,7 @@ class Birth:
 
     def fork(self):
         """Makes both processes. They wait until we say go."""
-        prepare_to_fork()
+        prepare_to_fork(self.args.log_fd)
         for_sentry, for_gofer = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         self.socket, child_end = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         self.gofer_pid = posix.fork()
@@ -137,14 +137,14 @@ class Birth:
             self.socket.close()
 
 
-def prepare_to_fork():
+def prepare_to_fork(log_fd):
     """Imports what the children need while files can be opened, and keeps the collector off their shared pages."""
     import gofer.jail
     import gofer.main
     import kernel.boot.sandbox
     kernel.boot.sandbox.prepare()
     del gofer, kernel
-    preload_tree()
+    preload_tree(log_fd)
     gc.collect()
     gc.disable()
     gc.freeze()
