@@ -6,7 +6,7 @@ import struct
 
 from kernel.abi.errno import EFAULT, EINVAL, EPERM, Errno
 from kernel.abi.task import CAP_SYS_ADMIN
-from kernel.boot.version import KERNEL_RELEASE, KERNEL_VERSION
+from kernel.abi.version import KERNEL_RELEASE, KERNEL_VERSION
 from kernel.syscalls.kinds import Int, Long, Out, Ptr, Size, UInt
 from kernel.syscalls.table import syscall
 from kernel.task.rusage import pack_tms
