@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watching files and directories (inotify(7)).
 
-A Watch hangs in Inode.watches; what the VFS tells it (fs.vfs.notify) is queued for read(2). Equal events in a row are one; beyond MAX_QUEUED
-events the rest is lost and IN_Q_OVERFLOW says so.
+A Watch hangs in Inode.watches; what the VFS tells it (fs.vfs.notify) is queued for read(2). Equal events in a row are one; beyond
+MAX_QUEUED events the rest is lost and IN_Q_OVERFLOW says so.
 """
 
 import struct
@@ -11,7 +11,8 @@ from collections import deque
 from fs.anon.inode cimport anon_inode
 from kernel.abi.errno cimport EAGAIN, EEXIST, EINVAL, ENOSPC, ENOTTY, Errno
 from kernel.abi.fs cimport (
-    FIONREAD, IN_ALL_EVENTS, IN_DELETE_SELF, IN_IGNORED, IN_ISDIR, IN_MASK_ADD, IN_MASK_CREATE, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_UNMOUNT, O_RDONLY,
+    FIONREAD, IN_ALL_EVENTS, IN_DELETE_SELF, IN_IGNORED, IN_ISDIR, IN_MASK_ADD, IN_MASK_CREATE, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_UNMOUNT,
+    O_RDONLY,
 )
 from kernel.abi.poll cimport POLLIN, POLLRDNORM
 from kernel.mm.userbuffer cimport UserBuffer
@@ -147,8 +148,12 @@ cdef class Inotify(File):
 
     def fdinfo(self):
         """Lines of /proc/[pid]/fdinfo."""
-        return [f"inotify wd:{watch.wd:x} ino:{watch.inode.ino:x} sdev:{watch.inode.fs.dev:x} mask:{watch.mask & IN_ALL_EVENTS:x} ignored_mask:0"
-                for watch in self.watches.values()]
+        return [describe(watch) for watch in self.watches.values()]
+
+
+cdef str describe(Watch watch):
+    inode = watch.inode
+    return f"inotify wd:{watch.wd:x} ino:{inode.ino:x} sdev:{inode.fs.dev:x} mask:{watch.mask & IN_ALL_EVENTS:x} ignored_mask:0"
 
 
 cdef bytes pack(tuple event):

@@ -15,7 +15,7 @@ from kernel.abi.signal import SI_TIMER, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGIO, 
 from kernel.sync.waitqueue import Waiter
 
 INFO_SIZE = 128
-HEAD = struct.Struct("<IiiIIiIIIIiiQQQQ")   # struct signalfd_siginfo up to ssi_addr
+HEAD = struct.Struct("<IiiIIiIIIIiiQQQQ")  # struct signalfd_siginfo up to ssi_addr
 FAULTS = (SIGILL, SIGFPE, SIGSEGV, SIGBUS, SIGTRAP)
 
 
@@ -107,5 +107,5 @@ def pack(info):
     elif info.code == SI_TIMER:
         tid, overrun, pid, uid = pid, uid, 0, 0
     number = (value & 0xFFFFFFFF) - ((value & 0x80000000) << 1)
-    head = HEAD.pack(info.signo, info.error, info.code, pid, uid, fd, tid, band & 0xFFFFFFFF, overrun, 0, status, number, value, utime, stime, address)
-    return head.ljust(INFO_SIZE, b"\0")
+    head = (info.signo, info.error, info.code, pid, uid, fd, tid, band & 0xFFFFFFFF, overrun, 0)
+    return HEAD.pack(*head, status, number, value, utime, stime, address).ljust(INFO_SIZE, b"\0")

@@ -22,9 +22,9 @@ class TimerFd(File):
         self.kernel = kernel
         self.clock_id = clock_id
         self.settime_flags = 0
-        self.deadline_ns = 0                # monotonic; 0: disarmed
+        self.deadline_ns = 0  # monotonic; 0: disarmed
         self.interval_ns = 0
-        self.ticks = 0                      # that were counted and not read
+        self.ticks = 0  # that were counted and not read
         self.timer = None
 
     def set(self, value_ns, interval_ns, absolute):
@@ -96,6 +96,9 @@ class TimerFd(File):
         """Lines of /proc/[pid]/fdinfo."""
         value, interval = self.remaining()
         return [
-            f"clockid: {self.clock_id}", f"ticks: {self.ticks}", f"settime flags: 0{self.settime_flags:o}",
-            f"it_value: ({value // 10**9}, {value % 10**9})", f"it_interval: ({interval // 10**9}, {interval % 10**9})",
+            f"clockid: {self.clock_id}",
+            f"ticks: {self.ticks}",
+            f"settime flags: 0{self.settime_flags:o}",
+            f"it_value: ({value // 10**9}, {value % 10**9})",
+            f"it_interval: ({interval // 10**9}, {interval % 10**9})",
         ]

@@ -13,21 +13,25 @@ SLAVE_MAJOR = 136
 
 def open_terminal(task, inode, flags):
     from fs.devpts.devices import open_controlling_terminal
+
     return open_controlling_terminal(task, inode, flags)
 
 
 def open_console(task, inode, flags):
     from fs.devpts.devices import open_console
+
     return open_console(task, inode, flags)
 
 
 def open_ptmx(task, inode, flags):
     from fs.devpts.devices import open_ptmx
+
     return open_ptmx(task, inode, flags)
 
 
 def open_slave(task, inode, flags):
     from fs.devpts.devices import open_slave
+
     return open_slave(task, minor(inode.rdev), flags)
 
 
@@ -49,11 +53,20 @@ CHARACTER = {
 
 # /dev of a container (OCI runtime spec, Linux default devices): name, major, minor.
 NODES = (
-    (b"null", 1, 3), (b"zero", 1, 5), (b"full", 1, 7), (b"random", 1, 8), (b"urandom", 1, 9), (b"tty", 5, 0),
+    (b"null", 1, 3),
+    (b"zero", 1, 5),
+    (b"full", 1, 7),
+    (b"random", 1, 8),
+    (b"urandom", 1, 9),
+    (b"tty", 5, 0),
 )
 LINKS = (
-    (b"fd", b"/proc/self/fd"), (b"stdin", b"/proc/self/fd/0"), (b"stdout", b"/proc/self/fd/1"), (b"stderr", b"/proc/self/fd/2"),
-    (b"core", b"/proc/kcore"), (b"ptmx", b"pts/ptmx"),
+    (b"fd", b"/proc/self/fd"),
+    (b"stdin", b"/proc/self/fd/0"),
+    (b"stdout", b"/proc/self/fd/1"),
+    (b"stderr", b"/proc/self/fd/2"),
+    (b"core", b"/proc/kcore"),
+    (b"ptmx", b"pts/ptmx"),
 )
 DIRECTORIES = (b"pts", b"shm", b"mqueue")
 

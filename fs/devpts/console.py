@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The container's terminal: a pty inside whose master is a terminal of the host.
 
-The host's side (the slave of a pty whose master Docker has, or `runsc run` itself) is put into raw mode: every key comes in here, and echo, line
-editing and signals are those of the pty inside. Reads and writes never block.
-The host tells nobody here when its window changes size, so the size is looked at when a program asks for it, and repeatedly for a while after the
-terminal was used; an idle one is left alone.
+The host's side (the slave of a pty whose master Docker has, or `runsc run` itself) is put into raw mode: every key comes in here, and
+echo, line editing and signals are those of the pty inside. Reads and writes never block.
+The host tells nobody here when its window changes size, so the size is looked at when a program asks for it, and repeatedly for a
+while after the terminal was used; an idle one is left alone.
 """
 
 import fcntl
@@ -38,7 +38,7 @@ EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP = 1, 4, 8, 16
 F_GETFL, F_SETFL = 3, 4
 TERMIOS = struct.Struct("4IB19s")
 SIZE_CHECK_NS = 250_000_000
-SIZE_CHECKS = 40                            # after each use of the terminal
+SIZE_CHECKS = 40  # after each use of the terminal
 
 
 class HostConsole(Waiter):
@@ -51,7 +51,7 @@ class HostConsole(Waiter):
         self.tty = None
         self.watch = None
         self.watched = 0
-        self.pending = b""                  # taken from the terminal, not yet written to the host
+        self.pending = b""  # taken from the terminal, not yet written to the host
         self.input_closed = False
         self.initial_size = None
         self.host_flags = fcntl.fcntl(fd, F_GETFL)

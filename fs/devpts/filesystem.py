@@ -5,7 +5,7 @@ One instance serves a sandbox, however often it is mounted; options: gid, uid, m
 """
 
 from fs.devpts.files import MasterFile, SlaveFile
-from fs.devpts.tty import SLAVE_MAJOR, Tty
+from fs.devpts.tty import Tty
 from fs.vfs.inode import FileSystem, Inode
 from fs.vfs.path import anonymous_path, make_path
 from kernel.abi.errno import EBUSY, EINVAL, EIO, ENOENT, ENOSPC, Errno
@@ -26,8 +26,8 @@ class DevptsFileSystem(FileSystem):
         FileSystem.__init__(self, "devpts", "devpts")
         self.kernel = kernel
         self.cache_dentries = False
-        self.ttys = {}                      # number -> Tty
-        self.nodes = {}                     # number -> inode of the slave
+        self.ttys = {}  # number -> Tty
+        self.nodes = {}  # number -> inode of the slave
         self.most = DEFAULT_MAX
         self.uid, self.gid, self.mode, self.ptmx_mode = None, None, 0o600, 0
         self.parse(options)

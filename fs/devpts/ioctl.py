@@ -3,26 +3,59 @@
 
 import struct
 
-
 from kernel.abi import tty as abi
 from kernel.abi.errno import EINVAL, EIO, ENOTTY, EPERM, Errno
 from kernel.abi.fs import FIONREAD, O_ACCMODE, O_CLOEXEC, O_NOCTTY, O_NONBLOCK
 from kernel.abi.signal import SIGRTMAX
 from kernel.abi.task import CAP_SYS_ADMIN
-from kernel.abi.tty import TIOCGDEV, TIOCGEXCL, TIOCGPKT, TIOCGPTLCK, TIOCGPTN, TCGETS2
+from kernel.abi.tty import TCGETS2, TIOCGDEV, TIOCGEXCL, TIOCGPKT, TIOCGPTLCK, TIOCGPTN
 
-TERMIOS = struct.Struct("<4IB19s")          # struct termios; termios2 has two speeds behind it
+TERMIOS = struct.Struct("<4IB19s")  # struct termios; termios2 has two speeds behind it
 TERMIO = struct.Struct("<4HB8sx")
 CBAUD = abi.CBAUD
 BOTHER = 0o10000
-SPEEDS = {1: 50, 2: 75, 3: 110, 4: 134, 5: 150, 6: 200, 7: 300, 8: 600, 9: 1200, 10: 1800, 11: 2400, 12: 4800, 13: 9600, 14: 19200, 15: 38400,
-          0o10001: 57600, 0o10002: 115200, 0o10003: 230400, 0o10004: 460800, 0o10005: 500000, 0o10006: 576000, 0o10007: 921600,
-          0o10010: 1000000, 0o10011: 1152000, 0o10012: 1500000, 0o10013: 2000000, 0o10014: 2500000, 0o10015: 3000000, 0o10016: 3500000,
-          0o10017: 4000000}
+SPEEDS = {
+    1: 50,
+    2: 75,
+    3: 110,
+    4: 134,
+    5: 150,
+    6: 200,
+    7: 300,
+    8: 600,
+    9: 1200,
+    10: 1800,
+    11: 2400,
+    12: 4800,
+    13: 9600,
+    14: 19200,
+    15: 38400,
+    0o10001: 57600,
+    0o10002: 115200,
+    0o10003: 230400,
+    0o10004: 460800,
+    0o10005: 500000,
+    0o10006: 576000,
+    0o10007: 921600,
+    0o10010: 1000000,
+    0o10011: 1152000,
+    0o10012: 1500000,
+    0o10013: 2000000,
+    0o10014: 2500000,
+    0o10015: 3000000,
+    0o10016: 3500000,
+    0o10017: 4000000,
+}
 SETS = {
-    abi.TCSETS: (TERMIOS.size, False), abi.TCSETSW: (TERMIOS.size, False), abi.TCSETSF: (TERMIOS.size, True),
-    abi.TCSETS2: (TERMIOS.size + 8, False), abi.TCSETSW2: (TERMIOS.size + 8, False), abi.TCSETSF2: (TERMIOS.size + 8, True),
-    abi.TCSETA: (TERMIO.size, False), abi.TCSETAW: (TERMIO.size, False), abi.TCSETAF: (TERMIO.size, True),
+    abi.TCSETS: (TERMIOS.size, False),
+    abi.TCSETSW: (TERMIOS.size, False),
+    abi.TCSETSF: (TERMIOS.size, True),
+    abi.TCSETS2: (TERMIOS.size + 8, False),
+    abi.TCSETSW2: (TERMIOS.size + 8, False),
+    abi.TCSETSF2: (TERMIOS.size + 8, True),
+    abi.TCSETA: (TERMIO.size, False),
+    abi.TCSETAW: (TERMIO.size, False),
+    abi.TCSETAF: (TERMIO.size, True),
 }
 
 
@@ -210,12 +243,22 @@ def refuse(tty, task, argument):
 
 # Those in CHANGES stop a caller in the background.
 CHANGES = {
-    abi.TIOCSPGRP: set_foreground, abi.TCFLSH: flush, abi.TCXONC: flow, abi.TCSBRK: send_break, abi.TCSBRKP: send_break,
+    abi.TIOCSPGRP: set_foreground,
+    abi.TCFLSH: flush,
+    abi.TCXONC: flow,
+    abi.TCSBRK: send_break,
+    abi.TCSBRKP: send_break,
     abi.TIOCSETD: set_discipline,
 }
 OTHERS = {
-    abi.TIOCSWINSZ: set_winsize, abi.TIOCEXCL: exclusive, abi.TIOCNXCL: not_exclusive, TIOCGEXCL: get_exclusive, abi.TIOCGETD: get_discipline,
-    TIOCGDEV: get_device, abi.TIOCVHANGUP: hang_up, abi.TIOCSTI: refuse,
+    abi.TIOCSWINSZ: set_winsize,
+    abi.TIOCEXCL: exclusive,
+    abi.TIOCNXCL: not_exclusive,
+    TIOCGEXCL: get_exclusive,
+    abi.TIOCGETD: get_discipline,
+    TIOCGDEV: get_device,
+    abi.TIOCVHANGUP: hang_up,
+    abi.TIOCSTI: refuse,
 }
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """N_TTY: line editing, echo, signals from the keyboard, flow control, output processing (termios(3)).
 
-Pure state: bytes go in by receive() (typed) and write() (printed), bytes to the terminal come out in `output`, bytes to the program by peek() and
-consume(); receive() returns the signals that were typed. No clock, no queues. ECHOPRT echoes like ECHOE; hardware settings are kept only.
+Pure state: bytes go in by receive() (typed) and write() (printed), bytes to the terminal come out in `output`, bytes to the program by
+peek() and consume(); receive() returns the signals that were typed. No clock, no queues. ECHOPRT echoes like ECHOE; hardware settings are
+kept only.
 """
 
 from collections import deque
@@ -394,7 +395,7 @@ cdef class LineDiscipline:
         cdef Termios old = self.termios
         self.termios = new
         if (old.lflag ^ new.lflag) & ICANON:
-            for line, eof in self.lines:
+            for line, _ in self.lines:
                 self.raw += line
             self.raw += self.edit
             self.lines.clear()

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A terminal: line discipline, window size, the session that it controls, and job control (tty(4), POSIX chapter 11).
 
-Two sides share it: programs have the slave (SlaveFile), whoever draws the terminal has the master (MasterFile, or the host console). Data flow:
-master -> type() -> line discipline -> read by the slave; slave -> write -> output -> taken by the master.
+Two sides share it: programs have the slave (SlaveFile), whoever draws the terminal has the master (MasterFile, or the host console).
+Data flow: master -> type() -> line discipline -> read by the slave; slave -> write -> output -> taken by the master.
 """
 
 from fs.devpts.ldisc import LineDiscipline
 from kernel.abi.errno import EINVAL, EIO, ENOTTY, EPERM, ESRCH, Errno
 from kernel.abi.poll import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDNORM, POLLWRNORM
-from kernel.abi.signal import SIG_IGN, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU, SIGWINCH
+from kernel.abi.signal import SIGCONT, SIGHUP, SIGTTIN, SIGTTOU, SIGWINCH
 from kernel.abi.task import CAP_SYS_ADMIN
 from kernel.abi.tty import (
+    IXON,
     TIOCPKT_DOSTOP,
     TIOCPKT_FLUSHREAD,
     TIOCPKT_FLUSHWRITE,
@@ -18,18 +19,16 @@ from kernel.abi.tty import (
     TIOCPKT_NOSTOP,
     TIOCPKT_START,
     TIOCPKT_STOP,
-    IXON,
     TOSTOP,
     VSTART,
     VSTOP,
 )
-from kernel.signal.pending import kernel_info
-from kernel.signal.send import send_to_group, send_to_pgrp
+from kernel.task.jobcontrol import ignores, signal_group, signal_pgrp
 
 SLAVE_MAJOR = 136
-OUTPUT_LIMIT = 65536                        # bytes that the slave may be ahead of the master
-TYPED_LIMIT = 65536                         # bytes that the master may be ahead of the slave
-RETRY_NS = 20_000_000                       # a stopped background task looks again, in case another thread took its signal
+OUTPUT_LIMIT = 65536  # bytes that the slave may be ahead of the master
+TYPED_LIMIT = 65536  # bytes that the master may be ahead of the slave
+RETRY_NS = 20_000_000  # a stopped background task looks again, in case another thread took its signal
 READABLE = POLLIN | POLLRDNORM
 WRITABLE = POLLOUT | POLLWRNORM
 
@@ -41,20 +40,20 @@ class Tty:
         self.kernel = kernel
         self.number = number
         self.ldisc = LineDiscipline()
-        self.typed = bytearray()            # written by the master, not yet taken by the line discipline
-        self.winsize = (0, 0, 0, 0)         # rows, columns, pixels
-        self.ask_size = None                # called before somebody is told the size: it may be another one by now
+        self.typed = bytearray()  # written by the master, not yet taken by the line discipline
+        self.winsize = (0, 0, 0, 0)  # rows, columns, pixels
+        self.ask_size = None  # called before somebody is told the size: it may be another one by now
         self.session = None
-        self.foreground = None              # ProcessGroup
+        self.foreground = None  # ProcessGroup
         self.slave_queue, self.master_queue = queues
         self.nr_slaves = 0
         self.slave_was_open = False
         self.master_open = True
-        self.locked = False                 # TIOCSPTLCK: the slave can't be opened
+        self.locked = False  # TIOCSPTLCK: the slave can't be opened
         self.exclusive = False
         self.packet_mode = False
         self.packet_status = 0
-        self.read_timer = None              # VTIME under way
+        self.read_timer = None  # VTIME under way
         self.read_time_is_up = False
 
     @property
@@ -156,11 +155,11 @@ class Tty:
         session, foreground = self.session, self.foreground
         if session is not None:
             if session.leader is not None:
-                send_to_group(session.leader, kernel_info(SIGHUP))
-                send_to_group(session.leader, kernel_info(SIGCONT))
+                signal_group(session.leader, SIGHUP)
+                signal_group(session.leader, SIGCONT)
             if foreground is not None and foreground.session is session:
-                send_to_pgrp(foreground, kernel_info(SIGHUP))
-                send_to_pgrp(foreground, kernel_info(SIGCONT))
+                signal_pgrp(foreground, SIGHUP)
+                signal_pgrp(foreground, SIGCONT)
             session.tty = None
         self.session = self.foreground = None
         self.slave_queue.wake(READABLE | WRITABLE | POLLHUP | POLLERR)
@@ -293,13 +292,13 @@ class Tty:
             return
         foreground, self.session, self.foreground = self.foreground, None, None
         if foreground is not None:
-            send_to_pgrp(foreground, kernel_info(SIGHUP))
-            send_to_pgrp(foreground, kernel_info(SIGCONT))
+            signal_pgrp(foreground, SIGHUP)
+            signal_pgrp(foreground, SIGCONT)
 
     def signal_foreground(self, signo):
         """A signal from the keyboard, or SIGWINCH."""
         if self.foreground is not None:
-            send_to_pgrp(self.foreground, kernel_info(signo))
+            signal_pgrp(self.foreground, signo)
 
     def in_background(self, task):
         """The task's session has this terminal, and another group is in the foreground."""
@@ -341,14 +340,9 @@ class Tty:
         self.foreground = pgrp
 
 
-def ignores(task, signo):
-    """Blocked or ignored: job control leaves such tasks alone."""
-    return bool(task.blocked >> (signo - 1) & 1) or task.group.handlers.get(signo).handler == SIG_IGN
-
-
 def stop(task, signo):
     """Signal the task's whole group, and wait for the consequences: the call is attempted again afterwards."""
-    send_to_pgrp(task.group.pgrp, kernel_info(signo))
+    signal_pgrp(task.group.pgrp, signo)
     return task.block(task.kernel.clock.monotonic_ns() + RETRY_NS)
 
 

@@ -7,7 +7,7 @@ from fs.proc.nodes import Directory, MagicLink, TextFile
 from kernel.abi.errno import EBADF, ENOENT, Errno
 from kernel.abi.fs import O_ACCMODE, O_CLOEXEC, O_RDONLY, O_WRONLY, S_IFLNK, S_IFREG
 
-INFO_OFFSET = 1 << 20                       # inode numbers: fd and fdinfo of one task don't meet
+INFO_OFFSET = 1 << 20  # inode numbers: fd and fdinfo of one task don't meet
 FDS_OF_A_TASK = 1 << 21
 
 

@@ -71,10 +71,12 @@ def layout(kernel):
         "bus": {},
         "driver": {},
         "irq": {},
-        "tty": {"drivers": b"/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
-                           b"/dev/console         /dev/console    5       1 system:console\n"
-                           b"/dev/ptmx            /dev/ptmx       5       2 system\n"
-                           b"pty_slave            /dev/pts      136 0-1048575 pty:slave\n"},
+        "tty": {
+            "drivers": b"/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+            b"/dev/console         /dev/console    5       1 system:console\n"
+            b"/dev/ptmx            /dev/ptmx       5       2 system\n"
+            b"pty_slave            /dev/pts      136 0-1048575 pty:slave\n"
+        },
     }
 
 
@@ -109,7 +111,7 @@ class RootDirectory(Directory):
         if task is None:
             raise Errno(ENOENT)
         target = Target(kernel, task.group)
-        target.task = task               # the whole process, but with the state of this thread
+        target.task = task  # the whole process, but with the state of this thread
         return TaskDirectory(self.fs, target)
 
     def readdir(self):

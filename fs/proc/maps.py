@@ -7,8 +7,23 @@ from kernel.abi.mm import MAP_GROWSDOWN, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_
 NAME_COLUMN = 73
 VDSO_SIZE = 8192
 SMAPS_FIELDS = (
-    "Pss", "Pss_Dirty", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private_Dirty", "Referenced", "Anonymous", "LazyFree",
-    "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss", "Locked",
+    "Pss",
+    "Pss_Dirty",
+    "Shared_Clean",
+    "Shared_Dirty",
+    "Private_Clean",
+    "Private_Dirty",
+    "Referenced",
+    "Anonymous",
+    "LazyFree",
+    "AnonHugePages",
+    "ShmemPmdMapped",
+    "FilePmdMapped",
+    "Shared_Hugetlb",
+    "Private_Hugetlb",
+    "Swap",
+    "SwapPss",
+    "Locked",
 )
 RESIDENT_FIELDS = ("Pss", "Pss_Dirty", "Private_Dirty", "Referenced", "Anonymous")
 
@@ -39,7 +54,7 @@ def name_of(mm, vma, root):
         return b"/dev/zero (deleted)" if path is None else path.text(root).replace(b"\n", b"\\012")
     if mm.start_brk < mm.brk and vma.start <= mm.brk and vma.end >= mm.start_brk:
         return b"[heap]"
-    if vma.start <= mm.start_stack <= vma.end or vma.flags & MAP_GROWSDOWN and vma.start <= mm.start_stack < vma.end:
+    if vma.start <= mm.start_stack <= vma.end:
         return b"[stack]"
     return b"[anon:%s]" % vma.name.encode() if vma.name else b""
 
@@ -77,9 +92,10 @@ def figures(vma, size):
     text += sized(SMAPS_FIELDS, resident) + "THPeligible:           0\n"
     flags = [name for name, bit in (("rd", PROT_READ), ("wr", PROT_WRITE), ("ex", PROT_EXEC)) if vma.prot & bit]
     flags += ["sh"] if vma.flags & MAP_SHARED else []
-    flags += ["mr", "mw", "me"] + (["gd"] if vma.flags & MAP_GROWSDOWN else []) + (["lo"] if vma.locked else []) + (["dc"] if vma.dontfork else [])
+    flags += ["mr", "mw", "me"]
+    flags += [name for name, holds in (("gd", vma.flags & MAP_GROWSDOWN), ("lo", vma.locked), ("dc", vma.dontfork)) if holds]
     return (text + "VmFlags: " + " ".join(flags) + " \n").encode()
 
 
 def sized(names, resident):
-    return "".join("%-15s %8d kB\n" % (name + ":", resident if name in RESIDENT_FIELDS else 0) for name in names)
+    return "".join(f"{name + ':':15} {resident if name in RESIDENT_FIELDS else 0:8} kB\n" for name in names)

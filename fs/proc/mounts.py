@@ -10,7 +10,11 @@ from kernel.abi.poll import POLLERR, POLLIN, POLLPRI, POLLRDNORM
 from kernel.sync.waitqueue import WaitQueue
 
 MOUNT_FLAGS = (
-    (MS_NOSUID, ",nosuid"), (MS_NODEV, ",nodev"), (MS_NOEXEC, ",noexec"), (MS_NOATIME, ",noatime"), (MS_NODIRATIME, ",nodiratime"),
+    (MS_NOSUID, ",nosuid"),
+    (MS_NODEV, ",nodev"),
+    (MS_NOEXEC, ",noexec"),
+    (MS_NOATIME, ",noatime"),
+    (MS_NODIRATIME, ",nodiratime"),
     (MS_RELATIME, ",relatime"),
 )
 ESCAPES = {ord(" "): "\\040", ord("\t"): "\\011", ord("\n"): "\\012", ord("\\"): "\\134", ord("#"): "\\043"}
@@ -39,8 +43,10 @@ def escape(text):
 
 def mounts(target):
     """The six fields of fstab(5)."""
-    lines = [f"{escape_source(mount)} {where} {mount.fs.type_name} {options(mount)}{mount.fs.show_options()} 0 0\n"
-             for mount, where in reachable(target)]
+    lines = [
+        f"{escape_source(mount)} {where} {mount.fs.type_name} {options(mount)}{mount.fs.show_options()} 0 0\n"
+        for mount, where in reachable(target)
+    ]
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
@@ -52,8 +58,10 @@ def mountinfo(target):
         dev = f"{major(mount.fs.dev)}:{minor(mount.fs.dev)}"
         root = escape(root_of(mount))
         shared = f"shared:{mount.id} " if mount.propagation == "shared" else ""
-        lines.append(f"{mount.id} {parent} {dev} {root} {where} {options(mount)} {shared}- {mount.fs.type_name} {escape_source(mount)} "
-                     f"{'ro' if mount.fs.read_only else 'rw'}{mount.fs.show_options()}\n")
+        lines.append(
+            f"{mount.id} {parent} {dev} {root} {where} {options(mount)} {shared}- {mount.fs.type_name} {escape_source(mount)} "
+            f"{'ro' if mount.fs.read_only else 'rw'}{mount.fs.show_options()}\n"
+        )
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 

@@ -12,12 +12,19 @@ from kernel.abi.errno import ENOENT, Errno
 from kernel.abi.fs import S_IFLNK, S_IFREG
 
 NSFS_MAGIC = 0x6E736673
-FIRST_INO = 0xF0000000                      # where Linux's dynamic numbers of namespaces begin
+FIRST_INO = 0xF0000000  # where Linux's dynamic numbers of namespaces begin
 # name -> (number of the only one, attribute path of the object that can be several)
 KINDS = {
-    b"cgroup": (0xEFFFFFFB, None), b"ipc": (0xEFFFFFFF, "ipc"), b"mnt": (0xF0000000, "mounts"), b"net": (0xF0000001, None),
-    b"pid": (0xEFFFFFFC, None), b"pid_for_children": (0xEFFFFFFC, None), b"time": (0xEFFFFFFA, None),
-    b"time_for_children": (0xEFFFFFFA, None), b"user": (0xEFFFFFFD, None), b"uts": (0xEFFFFFFE, "uts"),
+    b"cgroup": (0xEFFFFFFB, None),
+    b"ipc": (0xEFFFFFFF, "ipc"),
+    b"mnt": (0xF0000000, "mounts"),
+    b"net": (0xF0000001, None),
+    b"pid": (0xEFFFFFFC, None),
+    b"pid_for_children": (0xEFFFFFFC, None),
+    b"time": (0xEFFFFFFA, None),
+    b"time_for_children": (0xEFFFFFFA, None),
+    b"user": (0xEFFFFFFD, None),
+    b"uts": (0xEFFFFFFE, "uts"),
 }
 
 
@@ -27,7 +34,7 @@ class NsFileSystem(FileSystem):
     def __init__(self, made_ns):
         FileSystem.__init__(self, "nsfs", "nsfs")
         self.made_ns = made_ns
-        self.numbers = {}                   # (kind, id of the object) -> (object, number)
+        self.numbers = {}  # (kind, id of the object) -> (object, number)
 
     def statfs(self):
         return {"type": NSFS_MAGIC, "bsize": 4096, "namelen": 255, "frsize": 4096}

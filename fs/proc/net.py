@@ -5,13 +5,15 @@ kernel.services.net.proc_text(name) -> str or None, if there is a network, is wh
 """
 
 INET = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-INET6 = ("  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt"
-         "   uid  timeout inode")
+INET6 = (
+    "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt"
+    "   uid  timeout inode"
+)
 HEADERS = {
     "arp": "IP address       HW type     Flags       HW address            Mask     Device\n",
     "dev": "Inter-|   Receive                                                |  Transmit\n"
-           " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
-           "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n",
+    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
+    "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n",
     "if_inet6": "",
     "igmp": "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n",
     "ipv6_route": "",
@@ -27,7 +29,7 @@ HEADERS = {
     "snmp": "",
     "snmp6": "",
     "sockstat": "sockets: used 0\nTCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0\nUDP: inuse 0 mem 0\nUDPLITE: inuse 0\nRAW: inuse 0\n"
-                "FRAG: inuse 0 memory 0\n",
+    "FRAG: inuse 0 memory 0\n",
     "tcp": INET + "\n",
     "tcp6": INET6 + "\n",
     "udp": INET + " ref pointer drops\n",

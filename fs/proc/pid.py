@@ -14,7 +14,7 @@ from kernel.abi.errno import EACCES, EINVAL, ENOENT, EPERM, ESRCH, Errno
 from kernel.abi.fs import S_IFDIR, S_IFLNK, S_IFREG
 from kernel.abi.task import CAP_SYS_PTRACE, CAP_SYS_RESOURCE
 
-FILES_OF_A_TASK = 4096                      # inode numbers reserved for each
+FILES_OF_A_TASK = 4096  # inode numbers reserved for each
 
 
 class Target:
@@ -50,7 +50,9 @@ class Target:
 
     def alive(self):
         """Still known."""
-        return self.kernel.groups.get(self.group.pid) is self.group and (self.is_process or self.kernel.tasks.get(self.task.tid) is self.task)
+        if self.kernel.groups.get(self.group.pid) is not self.group:
+            return False
+        return self.is_process or self.kernel.tasks.get(self.task.tid) is self.task
 
     def require(self, task):
         """ESRCH if it is gone; EACCES unless `task` might trace it."""

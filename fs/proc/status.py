@@ -4,7 +4,6 @@
 Resident memory is an estimate: the host knows it, and nobody inside can ask it. CPU time is the host's own figure for the process.
 """
 
-from kernel.signal.handlers import Handlers
 from kernel.task import cputime
 
 PAGE = 4096
@@ -17,10 +16,22 @@ RT_MAX_PRIORITY = 100
 PF_FORKNOEXEC = 0x40
 PF_RANDOMIZE = 0x400000
 LIMITS = (
-    ("Max cpu time", "seconds"), ("Max file size", "bytes"), ("Max data size", "bytes"), ("Max stack size", "bytes"),
-    ("Max core file size", "bytes"), ("Max resident set", "bytes"), ("Max processes", "processes"), ("Max open files", "files"),
-    ("Max locked memory", "bytes"), ("Max address space", "bytes"), ("Max file locks", "locks"), ("Max pending signals", "signals"),
-    ("Max msgqueue size", "bytes"), ("Max nice priority", ""), ("Max realtime priority", ""), ("Max realtime timeout", "us"),
+    ("Max cpu time", "seconds"),
+    ("Max file size", "bytes"),
+    ("Max data size", "bytes"),
+    ("Max stack size", "bytes"),
+    ("Max core file size", "bytes"),
+    ("Max resident set", "bytes"),
+    ("Max processes", "processes"),
+    ("Max open files", "files"),
+    ("Max locked memory", "bytes"),
+    ("Max address space", "bytes"),
+    ("Max file locks", "locks"),
+    ("Max pending signals", "signals"),
+    ("Max msgqueue size", "bytes"),
+    ("Max nice priority", ""),
+    ("Max realtime priority", ""),
+    ("Max realtime timeout", "us"),
 )
 
 
@@ -45,12 +56,31 @@ def stat(target):
     priority = -1 - realtime if policy in (1, 2) else 20 + task.nice
     ignored, caught = dispositions(group.handlers)
     fields = [
-        target.id, "(" + task.comm.decode("utf-8", "replace") + ")", state_of(target)[0], group.parent.pid if group.parent else 0,
-        group.pgrp.pgid if group.pgrp else 0, session.sid if session else 0, tty.number_for_stat() if tty else 0,
-        tty.foreground_pgid() if tty else -1, PF_RANDOMIZE | (0 if group.execed else PF_FORKNOEXEC), 0, 0, 0, 0,
-        user // TICK_NS, system // TICK_NS, group.cutime_ns // TICK_NS, group.cstime_ns // TICK_NS,
-        priority, task.nice, max(len(group.tasks), 1), 0, started_ticks(target),
-        mm.total_vm if mm else 0, resident_pages(mm), group.limits.soft(5) if group.limits else RLIM_INFINITY,
+        target.id,
+        "(" + task.comm.decode("utf-8", "replace") + ")",
+        state_of(target)[0],
+        group.parent.pid if group.parent else 0,
+        group.pgrp.pgid if group.pgrp else 0,
+        session.sid if session else 0,
+        tty.number_for_stat() if tty else 0,
+        tty.foreground_pgid() if tty else -1,
+        PF_RANDOMIZE | (0 if group.execed else PF_FORKNOEXEC),
+        0,
+        0,
+        0,
+        0,
+        user // TICK_NS,
+        system // TICK_NS,
+        group.cutime_ns // TICK_NS,
+        group.cstime_ns // TICK_NS,
+        priority,
+        task.nice,
+        max(len(group.tasks), 1),
+        0,
+        started_ticks(target),
+        mm.total_vm if mm else 0,
+        resident_pages(mm),
+        group.limits.soft(5) if group.limits else RLIM_INFINITY,
     ]
     fields += [mm.start_code, mm.end_code, mm.start_stack, 0, 0] if mm else [0] * 5
     fields += [low(task.pending.mask if task.pending else 0), low(task.blocked), low(ignored), low(caught), 0, 0, 0]
@@ -79,7 +109,7 @@ def started_ticks(target):
 def dispositions(handlers):
     """(ignored, caught) masks."""
     ignored = caught = 0
-    for signo, action in enumerate((handlers or Handlers()).actions):
+    for signo, action in enumerate(handlers.actions if handlers is not None else ()):
         if action is not None and action.handler == 1:
             ignored |= 1 << (signo - 1)
         elif action is not None and action.handler:
@@ -92,25 +122,48 @@ def status(target):
     group, task = target.group, target.task
     creds = task.creds
     lines = [
-        ("Name", escape(task.comm)), ("Umask", f"{task.fs.umask:04o}" if task.fs else None), ("State", state_of(target)),
-        ("Tgid", group.pid), ("Ngid", 0), ("Pid", target.id), ("PPid", group.parent.pid if group.parent else 0),
+        ("Name", escape(task.comm)),
+        ("Umask", f"{task.fs.umask:04o}" if task.fs else None),
+        ("State", state_of(target)),
+        ("Tgid", group.pid),
+        ("Ngid", 0),
+        ("Pid", target.id),
+        ("PPid", group.parent.pid if group.parent else 0),
         ("TracerPid", task.tracer.tid if task.tracer is not None else 0),
-        ("Uid", f"{creds.uid}\t{creds.euid}\t{creds.suid}\t{creds.fsuid}"), ("Gid", f"{creds.gid}\t{creds.egid}\t{creds.sgid}\t{creds.fsgid}"),
-        ("FDSize", 64 if task.files else 0), ("Groups", "".join(f"{gid} " for gid in sorted(creds.groups))),
-        ("NStgid", group.pid), ("NSpid", target.id), ("NSpgid", group.pgrp.pgid if group.pgrp else 0),
+        ("Uid", f"{creds.uid}\t{creds.euid}\t{creds.suid}\t{creds.fsuid}"),
+        ("Gid", f"{creds.gid}\t{creds.egid}\t{creds.sgid}\t{creds.fsgid}"),
+        ("FDSize", 64 if task.files else 0),
+        ("Groups", "".join(f"{gid} " for gid in sorted(creds.groups))),
+        ("NStgid", group.pid),
+        ("NSpid", target.id),
+        ("NSpgid", group.pgrp.pgid if group.pgrp else 0),
         ("NSsid", group.pgrp.session.sid if group.pgrp else 0),
     ]
     lines += memory_lines(target.mm)
     lines += signal_lines(target)
-    lines += [(name, f"{value:016x}") for name, value in (
-        ("CapInh", creds.cap_inheritable), ("CapPrm", creds.cap_permitted), ("CapEff", creds.cap_effective),
-        ("CapBnd", creds.cap_bounding), ("CapAmb", creds.cap_ambient))]
+    lines += [
+        (name, f"{value:016x}")
+        for name, value in (
+            ("CapInh", creds.cap_inheritable),
+            ("CapPrm", creds.cap_permitted),
+            ("CapEff", creds.cap_effective),
+            ("CapBnd", creds.cap_bounding),
+            ("CapAmb", creds.cap_ambient),
+        )
+    ]
     affinity = task.sched.affinity if task.sched else target.kernel.machine.cpu_mask
     lines += [
-        ("NoNewPrivs", int(task.no_new_privs)), ("Seccomp", 2 if task.seccomp else 0), ("Seccomp_filters", len(task.seccomp or ())),
-        ("Speculation_Store_Bypass", "thread vulnerable"), ("SpeculationIndirectBranch", "conditional enabled"),
-        ("Cpus_allowed", f"{affinity:x}"), ("Cpus_allowed_list", cpu_list(affinity)), ("Mems_allowed", "1"), ("Mems_allowed_list", "0"),
-        ("voluntary_ctxt_switches", 0), ("nonvoluntary_ctxt_switches", 0),
+        ("NoNewPrivs", int(task.no_new_privs)),
+        ("Seccomp", 2 if task.seccomp else 0),
+        ("Seccomp_filters", len(task.seccomp or ())),
+        ("Speculation_Store_Bypass", "thread vulnerable"),
+        ("SpeculationIndirectBranch", "conditional enabled"),
+        ("Cpus_allowed", f"{affinity:x}"),
+        ("Cpus_allowed_list", cpu_list(affinity)),
+        ("Mems_allowed", "1"),
+        ("Mems_allowed_list", "0"),
+        ("voluntary_ctxt_switches", 0),
+        ("nonvoluntary_ctxt_switches", 0),
     ]
     return "".join(f"{name}:\t{value}\n" for name, value in lines if value is not None)
 
@@ -121,11 +174,24 @@ def memory_lines(mm):
         return []
     resident = resident_pages(mm) * PAGE
     sizes = (
-        ("VmPeak", max(mm.peak_vm, mm.total_vm)), ("VmSize", mm.total_vm), ("VmLck", mm.locked_vm), ("VmPin", 0), ("VmHWM", resident),
-        ("VmRSS", resident), ("RssAnon", resident), ("RssFile", 0), ("RssShmem", 0), ("VmData", mm.data_vm), ("VmStk", mm.stack_vm),
-        ("VmExe", max(mm.end_code - mm.start_code, 0)), ("VmLib", mm.exec_vm), ("VmPTE", len(mm.vmas) * 512), ("VmSwap", 0),
+        ("VmPeak", max(mm.peak_vm, mm.total_vm)),
+        ("VmSize", mm.total_vm),
+        ("VmLck", mm.locked_vm),
+        ("VmPin", 0),
+        ("VmHWM", resident),
+        ("VmRSS", resident),
+        ("RssAnon", resident),
+        ("RssFile", 0),
+        ("RssShmem", 0),
+        ("VmData", mm.data_vm),
+        ("VmStk", mm.stack_vm),
+        ("VmExe", max(mm.end_code - mm.start_code, 0)),
+        ("VmLib", mm.exec_vm),
+        ("VmPTE", len(mm.vmas) * 512),
+        ("VmSwap", 0),
     )
-    return [(name, f"{value >> 10:8d} kB") for name, value in sizes] + [("HugetlbPages", "       0 kB"), ("CoreDumping", 0), ("THP_enabled", 1)]
+    lines = [(name, f"{value >> 10:8d} kB") for name, value in sizes]
+    return [*lines, ("HugetlbPages", "       0 kB"), ("CoreDumping", 0), ("THP_enabled", 1)]
 
 
 def signal_lines(target):
@@ -134,8 +200,11 @@ def signal_lines(target):
     ignored, caught = dispositions(group.handlers)
     queued = (task.pending.count if task.pending else 0) + (group.pending.count if group.pending else 0)
     masks = (
-        ("SigPnd", task.pending.mask if task.pending else 0), ("ShdPnd", group.pending.mask if group.pending else 0),
-        ("SigBlk", task.blocked), ("SigIgn", ignored), ("SigCgt", caught),
+        ("SigPnd", task.pending.mask if task.pending else 0),
+        ("ShdPnd", group.pending.mask if group.pending else 0),
+        ("SigBlk", task.blocked),
+        ("SigIgn", ignored),
+        ("SigCgt", caught),
     )
     limit = group.limits.soft(11) if group.limits else 0
     return [("Threads", max(len(group.tasks), 1)), ("SigQ", f"{queued}/{limit}")] + [(name, f"{value:016x}") for name, value in masks]
@@ -146,15 +215,16 @@ def statm(target):
     mm = target.mm
     if mm is None:
         return "0 0 0 0 0 0 0\n"
-    return f"{mm.total_vm // PAGE} {resident_pages(mm)} 0 {max(mm.end_code - mm.start_code, 0) // PAGE} 0 {(mm.data_vm + mm.stack_vm) // PAGE} 0\n"
+    text = max(mm.end_code - mm.start_code, 0) // PAGE
+    return f"{mm.total_vm // PAGE} {resident_pages(mm)} 0 {text} 0 {(mm.data_vm + mm.stack_vm) // PAGE} 0\n"
 
 
 def limits(target):
     """A table of soft and hard limits."""
-    lines = ["%-26s%-21s%-21s%-10s\n" % ("Limit", "Soft Limit", "Hard Limit", "Units")]
+    lines = [f"{'Limit':26}{'Soft Limit':21}{'Hard Limit':21}{'Units':10}\n"]
     for number, (name, unit) in enumerate(LIMITS):
         values = [limit_text(target.group.limits.soft(number)), limit_text(target.group.limits.hard(number))]
-        lines.append("%-25s %-20s %-20s %-10s\n" % (name, *values, unit))
+        lines.append(f"{name:25} {values[0]:20} {values[1]:20} {unit:10}\n")
     return "".join(lines)
 
 
@@ -171,11 +241,13 @@ def sched(target):
     """The head of what schedtop and others parse."""
     user, system = cpu_time(target)
     ns = user + system
-    return (f"{target.task.comm.decode('utf-8', 'replace')} ({target.id}, #threads: {max(len(target.group.tasks), 1)})\n" + "-" * 67 + "\n"
-            f"se.sum_exec_runtime                          : {ns // 10**6:14}.{ns % 10**6:06}\n"
-            f"nr_switches                                  : {0:21}\n"
-            f"policy                                       : {target.task.sched.policy if target.task.sched else 0:21}\n"
-            f"prio                                         : {120 + target.task.nice:21}\n")
+    return (
+        f"{target.task.comm.decode('utf-8', 'replace')} ({target.id}, #threads: {max(len(target.group.tasks), 1)})\n" + "-" * 67 + "\n"
+        f"se.sum_exec_runtime                          : {ns // 10**6:14}.{ns % 10**6:06}\n"
+        f"nr_switches                                  : {0:21}\n"
+        f"policy                                       : {target.task.sched.policy if target.task.sched else 0:21}\n"
+        f"prio                                         : {120 + target.task.nice:21}\n"
+    )
 
 
 def schedstat(target):

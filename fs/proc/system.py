@@ -4,13 +4,40 @@
 What there is none of (swap, block devices, host interrupts) is shown as none.
 """
 
-from kernel.boot.version import KERNEL_RELEASE, KERNEL_VERSION
+from kernel.abi.version import KERNEL_RELEASE, KERNEL_VERSION
 from kernel.task import cputime
 
-TICK_NS = 10_000_000                        # USER_HZ is 100
+TICK_NS = 10_000_000  # USER_HZ is 100
 FILESYSTEMS = (
-    ("nodev", "sysfs"), ("nodev", "tmpfs"), ("nodev", "proc"), ("nodev", "devtmpfs"), ("nodev", "devpts"), ("nodev", "mqueue"),
-    ("nodev", "pipefs"), ("nodev", "sockfs"), ("nodev", "anon_inodefs"), ("nodev", "cgroup2"), ("nodev", "overlay"), ("nodev", "9p"),
+    ("nodev", "sysfs"),
+    ("nodev", "tmpfs"),
+    ("nodev", "proc"),
+    ("nodev", "devtmpfs"),
+    ("nodev", "devpts"),
+    ("nodev", "mqueue"),
+    ("nodev", "pipefs"),
+    ("nodev", "sockfs"),
+    ("nodev", "anon_inodefs"),
+    ("nodev", "cgroup2"),
+    ("nodev", "overlay"),
+    ("nodev", "9p"),
+)
+VMSTAT_NAMES = (
+    "pgpgin",
+    "pgpgout",
+    "pswpin",
+    "pswpout",
+    "pgfault",
+    "pgmajfault",
+    "nr_dirty",
+    "nr_writeback",
+    "nr_mapped",
+    "nr_slab_unreclaimable",
+    "pgscan_kswapd",
+    "pgscan_direct",
+    "pgsteal_kswapd",
+    "pgsteal_direct",
+    "oom_kill",
 )
 VERSION = "Linux version {release} (runsc@localhost) (gcc (Debian) 12.2.0, GNU ld (GNU Binutils) 2.40) {version}\n"
 DEVICES = """Character devices:
@@ -28,14 +55,45 @@ def meminfo(kernel):
     """/proc/meminfo in KiB; guest memory is the host's business, so used memory is an estimate."""
     total, free = (value >> 10 for value in kernel.machine.memory(kernel))
     fields = {
-        "MemTotal": total, "MemFree": free, "MemAvailable": free, "Buffers": 0, "Cached": 0, "SwapCached": 0,
-        "Active": total - free, "Inactive": 0, "Active(anon)": total - free, "Inactive(anon)": 0, "Active(file)": 0, "Inactive(file)": 0,
-        "Unevictable": 0, "Mlocked": 0, "SwapTotal": 0, "SwapFree": 0, "Dirty": 0, "Writeback": 0, "AnonPages": total - free,
-        "Mapped": 0, "Shmem": 0, "KReclaimable": 0, "Slab": 0, "SReclaimable": 0, "SUnreclaim": 0, "KernelStack": 0, "PageTables": 0,
-        "NFS_Unstable": 0, "Bounce": 0, "WritebackTmp": 0, "CommitLimit": total, "Committed_AS": total - free,
-        "VmallocTotal": 34359738367, "VmallocUsed": 0, "VmallocChunk": 0, "Percpu": 0, "AnonHugePages": 0,
+        "MemTotal": total,
+        "MemFree": free,
+        "MemAvailable": free,
+        "Buffers": 0,
+        "Cached": 0,
+        "SwapCached": 0,
+        "Active": total - free,
+        "Inactive": 0,
+        "Active(anon)": total - free,
+        "Inactive(anon)": 0,
+        "Active(file)": 0,
+        "Inactive(file)": 0,
+        "Unevictable": 0,
+        "Mlocked": 0,
+        "SwapTotal": 0,
+        "SwapFree": 0,
+        "Dirty": 0,
+        "Writeback": 0,
+        "AnonPages": total - free,
+        "Mapped": 0,
+        "Shmem": 0,
+        "KReclaimable": 0,
+        "Slab": 0,
+        "SReclaimable": 0,
+        "SUnreclaim": 0,
+        "KernelStack": 0,
+        "PageTables": 0,
+        "NFS_Unstable": 0,
+        "Bounce": 0,
+        "WritebackTmp": 0,
+        "CommitLimit": total,
+        "Committed_AS": total - free,
+        "VmallocTotal": 34359738367,
+        "VmallocUsed": 0,
+        "VmallocChunk": 0,
+        "Percpu": 0,
+        "AnonHugePages": 0,
     }
-    lines = ["%-15s %8d kB\n" % (name + ":", value) for name, value in fields.items()]
+    lines = [f"{name + ':':15} {value:8} kB\n" for name, value in fields.items()]
     lines += ["HugePages_Total:       0\n", "HugePages_Free:        0\n", "HugePages_Rsvd:        0\n", "HugePages_Surp:        0\n"]
     lines += ["Hugepagesize:       2048 kB\n", "Hugetlb:               0 kB\n"]
     return "".join(lines)
@@ -99,16 +157,14 @@ def interrupts(kernel):
 def vmstat(kernel):
     """/proc/vmstat: what vmstat(8) and top read."""
     free = kernel.machine.memory(kernel)[1] >> 12
-    names = ("pgpgin", "pgpgout", "pswpin", "pswpout", "pgfault", "pgmajfault", "nr_dirty", "nr_writeback", "nr_mapped", "nr_slab_unreclaimable",
-             "pgscan_kswapd", "pgscan_direct", "pgsteal_kswapd", "pgsteal_direct", "oom_kill")
-    return f"nr_free_pages {free}\n" + "".join(f"{name} 0\n" for name in names)
+    return f"nr_free_pages {free}\n" + "".join(f"{name} 0\n" for name in VMSTAT_NAMES)
 
 
 def sysvipc_header(kind):
     """/proc/sysvipc/*: tables that list objects are in kernel.ipc; the header is what ipcs(1) needs at least."""
     return {
-        "shm": "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime"
-               "                   rss                  swap\n",
+        "shm": "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
+        "      atime      dtime      ctime                   rss                  swap\n",
         "sem": "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
         "msg": "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n",
     }[kind]

@@ -56,8 +56,15 @@ def cpus(count):
     """devices/system/cpu: what get_nprocs(3) and lscpu(1) read."""
     everyone = f"0-{count - 1}\n".encode() if count > 1 else b"0\n"
     return {
-        "online": everyone, "possible": everyone, "present": everyone, "offline": b"\n", "isolated": b"\n", "kernel_max": b"8191\n",
-        "modalias": b"cpu:type:x86\n", "smt": {"active": b"0\n", "control": b"notsupported\n"}, "vulnerabilities": {},
+        "online": everyone,
+        "possible": everyone,
+        "present": everyone,
+        "offline": b"\n",
+        "isolated": b"\n",
+        "kernel_max": b"8191\n",
+        "modalias": b"cpu:type:x86\n",
+        "smt": {"active": b"0\n", "control": b"notsupported\n"},
+        "vulnerabilities": {},
         **{f"cpu{number}": cpu(number, count) for number in range(count)},
     }
 
@@ -69,9 +76,16 @@ def cpu(number, count):
     return {
         "online": b"1\n",
         "topology": {
-            "core_id": f"{number}\n".encode(), "physical_package_id": b"0\n", "die_id": b"0\n", "thread_siblings": own, "core_cpus": own,
-            "thread_siblings_list": f"{number}\n".encode(), "core_cpus_list": f"{number}\n".encode(), "core_siblings": everyone,
-            "core_siblings_list": f"0-{count - 1}\n".encode() if count > 1 else b"0\n", "package_cpus": everyone,
+            "core_id": f"{number}\n".encode(),
+            "physical_package_id": b"0\n",
+            "die_id": b"0\n",
+            "thread_siblings": own,
+            "core_cpus": own,
+            "thread_siblings_list": f"{number}\n".encode(),
+            "core_cpus_list": f"{number}\n".encode(),
+            "core_siblings": everyone,
+            "core_siblings_list": f"0-{count - 1}\n".encode() if count > 1 else b"0\n",
+            "package_cpus": everyone,
             "package_cpus_list": f"0-{count - 1}\n".encode() if count > 1 else b"0\n",
         },
     }
@@ -83,14 +97,25 @@ def nodes(machine):
     everyone = f"0-{count - 1}\n".encode() if count > 1 else b"0\n"
     total = machine.mem_total >> 10
     return {
-        "online": b"0\n", "possible": b"0\n", "has_cpu": b"0\n", "has_memory": b"0\n", "has_normal_memory": b"0\n",
-        "node0": {"cpulist": everyone, "cpumap": f"{(1 << count) - 1:x}\n".encode(), "distance": b"10\n",
-                  "meminfo": f"Node 0 MemTotal:       {total} kB\nNode 0 MemFree:        {total} kB\n".encode()},
+        "online": b"0\n",
+        "possible": b"0\n",
+        "has_cpu": b"0\n",
+        "has_memory": b"0\n",
+        "has_normal_memory": b"0\n",
+        "node0": {
+            "cpulist": everyone,
+            "cpumap": f"{(1 << count) - 1:x}\n".encode(),
+            "distance": b"10\n",
+            "meminfo": f"Node 0 MemTotal:       {total} kB\nNode 0 MemFree:        {total} kB\n".encode(),
+        },
     }
 
 
 def transparent_hugepage():
     return {
-        "enabled": b"always [madvise] never\n", "defrag": b"always defer defer+madvise [madvise] never\n", "hpage_pmd_size": b"2097152\n",
-        "shmem_enabled": b"always within_size advise [never] deny force\n", "use_zero_page": b"1\n",
+        "enabled": b"always [madvise] never\n",
+        "defrag": b"always defer defer+madvise [madvise] never\n",
+        "hpage_pmd_size": b"2097152\n",
+        "shmem_enabled": b"always within_size advise [never] deny force\n",
+        "use_zero_page": b"1\n",
     }

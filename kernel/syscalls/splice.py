@@ -24,7 +24,7 @@ MAX_RW_COUNT = 0x7FFFF000
 MAX_OFFSET = 0x7FFFFFFFFFFFFFFF
 SPLICE_F_NONBLOCK = 2
 SPLICE_FLAGS = 0xF
-TURN = 8 << 20                              # bytes that one attempt moves before others get their turn
+TURN = 8 << 20  # bytes that one attempt moves before others get their turn
 
 
 class Transfer:
@@ -32,11 +32,11 @@ class Transfer:
 
     def __init__(self, task, source, sink, addresses, count):
         self.source, self.sink = source, sink
-        self.addresses = addresses          # of the offsets of source and sink; 0: none given
+        self.addresses = addresses  # of the offsets of source and sink; 0: none given
         self.offsets = [offset_at(task, address) for address in addresses]
         self.count = count
         self.total = 0
-        self.stuck = source                 # the side that was not ready at the last step
+        self.stuck = source  # the side that was not ready at the last step
 
     def position(self, which):
         """Where source (0) or sink (1) stands."""

@@ -10,7 +10,7 @@ from kernel.abi.task import CAP_WAKE_ALARM
 from kernel.syscalls.kinds import Int, OpenFile, Out, Ptr
 from kernel.syscalls.table import syscall
 
-CLOCKS = (0, 1, 7)                          # CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME
+CLOCKS = (0, 1, 7)  # CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME
 ALARM_CLOCKS = (8, 9)
 TFD_TIMER_ABSTIME = 1
 TFD_TIMER_CANCEL_ON_SET = 2
