@@ -26,7 +26,7 @@ import posix
 from kernel.abi.json import JsonError, dumps, loads
 
 HEADER = 8
-MAX_FRAME = 16 << 20        # an exec may carry 2 MiB of arguments; JSON can take six bytes for one
+MAX_FRAME = 16 << 20  # an exec may carry 2 MiB of arguments; JSON can take six bytes for one
 MAX_FDS = 8
 FD_SIZE = 4
 OPERATIONS = frozenset(("start", "kill", "exec", "wait", "ps", "winsize", "pause", "resume", "state", "stats", "stacks"))
@@ -71,7 +71,7 @@ class Connection:
         """Sends more of `unsent`; true when nothing is left."""
         while self.unsent:
             try:
-                del self.unsent[:self.sock.send(self.unsent, _socket.MSG_NOSIGNAL)]
+                del self.unsent[: self.sock.send(self.unsent, _socket.MSG_NOSIGNAL)]
             except BlockingIOError:
                 return False
         return True
@@ -83,7 +83,7 @@ class Connection:
         for level, kind, rights in ancillary:
             if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                 for i in range(0, len(rights) - FD_SIZE + 1, FD_SIZE):
-                    self.fds.append(int.from_bytes(rights[i:i + FD_SIZE], "little"))
+                    self.fds.append(int.from_bytes(rights[i : i + FD_SIZE], "little"))
         if len(self.fds) > MAX_FDS:
             raise ControlError("too many descriptors")
         self.received += data
@@ -101,8 +101,8 @@ class Connection:
             return None
         if count > len(self.fds):
             raise ControlError("descriptors are missing")
-        text = bytes(self.received[HEADER:HEADER + length])
-        del self.received[:HEADER + length]
+        text = bytes(self.received[HEADER : HEADER + length])
+        del self.received[: HEADER + length]
         fds, self.fds = self.fds[:count], self.fds[count:]
         try:
             message = loads(text)

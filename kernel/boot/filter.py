@@ -5,18 +5,18 @@ Rule: nothing here names a file, makes a socket or a program, or maps code. Call
 fail with EPERM; everything else ends the process with SIGSYS and a line in the host's audit log. Conditions see registers only.
 """
 
-ALLOW = 0x7fff0000
+ALLOW = 0x7FFF0000
 KILL_PROCESS = 0x80000000
 ERRNO = 0x00050000
 EPERM, ENOSYS = 1, 38
-AUDIT_ARCH_X86_64 = 0xc000003e
+AUDIT_ARCH_X86_64 = 0xC000003E
 X32_BIT = 0x40000000
 
 PROT_EXEC = 4
 CLONE_THREAD_VM = 0x10100
-CLONE_NEW_ANYTHING = 0x7e020080
-NOTIFY_IOCTLS = (0xc0502100, 0xc0182101, 0x40082102, 0x40182103, 0x40082104, 0x80082102)
-FILE_IOCTLS = (0x5401, 0x5402, 0x5403, 0x5404, 0x5413, 0x5414, 0x5421, 0x541b, 0x5411, 0x5451, 0x5409, 0x540b, 0x540a, 0x5450)
+CLONE_NEW_ANYTHING = 0x7E020080
+NOTIFY_IOCTLS = (0xC0502100, 0xC0182101, 0x40082102, 0x40182103, 0x40082104, 0x80082102)
+FILE_IOCTLS = (0x5401, 0x5402, 0x5403, 0x5404, 0x5413, 0x5414, 0x5421, 0x541B, 0x5411, 0x5451, 0x5409, 0x540B, 0x540A, 0x5450)
 
 # (number, name, reason), most frequent first. Allowed with any registers.
 ALLOWED = (
@@ -196,14 +196,28 @@ def one_of(index, values, action):
 def sandbox_filter(otherwise=KILL_PROCESS):
     """The whole program as bytes. otherwise: what happens to a call that is not in the table."""
     kill = returning(otherwise)
-    program = [instruction(LD_W_ABS, 0, 0, ARCH), instruction(JEQ, 1, 0, AUDIT_ARCH_X86_64), kill,
-               instruction(LD_W_ABS, 0, 0, NR), instruction(JGE, 0, 1, X32_BIT), kill]
+    program = [
+        instruction(LD_W_ABS, 0, 0, ARCH),
+        instruction(JEQ, 1, 0, AUDIT_ARCH_X86_64),
+        kill,
+        instruction(LD_W_ABS, 0, 0, NR),
+        instruction(JGE, 0, 1, X32_BIT),
+        kill,
+    ]
     program += when(16, *one_of(1, NOTIFY_IOCTLS + FILE_IOCTLS, ERRNO | EPERM))
     program += when(9, *no_bits(2, PROT_EXEC, otherwise))
     program += when(10, *no_bits(2, PROT_EXEC, otherwise))
     program += when(72, *one_of(1, (0, 1, 2, 3, 4, 1030, 5, 6, 7, 36, 37, 38, 1032, 1031, 1033, 1034), ERRNO | EPERM))
-    program += when(56, argument(0), instruction(JSET, 0, 1, CLONE_NEW_ANYTHING), kill,
-                    instruction(AND, 0, 0, CLONE_THREAD_VM), instruction(JEQ, 1, 0, CLONE_THREAD_VM), kill, returning(ALLOW))
+    program += when(
+        56,
+        argument(0),
+        instruction(JSET, 0, 1, CLONE_NEW_ANYTHING),
+        kill,
+        instruction(AND, 0, 0, CLONE_THREAD_VM),
+        instruction(JEQ, 1, 0, CLONE_THREAD_VM),
+        kill,
+        returning(ALLOW),
+    )
     for number, _, error in REFUSED:
         program += when(number, returning(ERRNO | error))
     for number, _, _ in ALLOWED:

@@ -23,7 +23,7 @@ LAST_CAPABILITY = 40
 RLIMIT_CORE, RLIMIT_NOFILE = 4, 7
 SIGKILL = 9
 FILTER_LOG = 2
-MOUNT_POINT = b"/proc"         # any directory that every host has; it is covered only in our own mount namespace
+MOUNT_POINT = b"/proc"  # any directory that every host has; it is covered only in our own mount namespace
 
 
 class JailError(Exception):
@@ -61,7 +61,7 @@ def join_namespaces(host, network_fd, hostname):
     else:
         check(host.host_unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET), "unshare")
     name = hostname.encode()[:64]
-    host.host_sethostname(name, len(name))      # for those who look from outside; the guest has its own
+    host.host_sethostname(name, len(name))  # for those who look from outside; the guest has its own
 
 
 def empty_root(host):
@@ -74,7 +74,7 @@ def empty_root(host):
     posix.chdir(MOUNT_POINT)
     if host.host_pivot_root(b".", b".") == 0:
         check(host.host_umount2(b".", MNT_DETACH), "leaving the host's files")
-    else:                                       # the host runs from its initial ramfs
+    else:  # the host runs from its initial ramfs
         check(host.host_mount(b".", b"/", null, MS_MOVE, null), "moving the empty root")
         check(host.host_chroot(b"."), "chroot")
     posix.chdir("/")
@@ -86,7 +86,7 @@ def become(identity):
     try:
         posix.setgroups([])
     except OSError:
-        pass                                    # a user namespace made without privilege forbids it
+        pass  # a user namespace made without privilege forbids it
     posix.setresgid(identity, identity, identity)
     posix.setresuid(identity, identity, identity)
 
@@ -114,13 +114,13 @@ def rename_process(host, name):
         with_stat = posix.open("/proc/self/stat", posix.O_RDONLY | posix.O_CLOEXEC)
         text = posix.read(with_stat, 4096)
         posix.close(with_stat)
-        fields = text[text.rfind(b")") + 2:].split()
+        fields = text[text.rfind(b")") + 2 :].split()
         start, end = int(fields[45]), int(fields[46])
         memory = posix.open("/proc/self/mem", posix.O_WRONLY | posix.O_CLOEXEC)
-        posix.pwrite(memory, name[:end - start - 1].ljust(end - start, b"\0"), start)
+        posix.pwrite(memory, name[: end - start - 1].ljust(end - start, b"\0"), start)
         posix.close(memory)
     except (OSError, ValueError, IndexError):
-        pass                                    # only a name
+        pass  # only a name
 
 
 def close_others(host, keep):
@@ -131,4 +131,4 @@ def close_others(host, keep):
             if fd > first:
                 host.host_close_range(first, fd - 1, 0)
             first = fd + 1
-    host.host_close_range(first, 0xffffffff, 0)
+    host.host_close_range(first, 0xFFFFFFFF, 0)

@@ -16,6 +16,7 @@ MODULES = (
     "memfd",
     "memory",
     "memory_advice",
+    "message",
     "mempolicy",
     "mount",
     "open",

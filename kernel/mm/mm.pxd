@@ -16,6 +16,7 @@ cdef class VMA:
     cdef public bint dontfork
     cdef public bint wipeonfork
     cdef public bint sealed              # mseal(2)
+    cdef public bint was_writable        # a private mapping of a file that can have pages of its own: Linux doesn't join it with others
     cdef public int may                  # PROT_* that mprotect may give
     cdef public unsigned int advice      # 1 << MADV_* for those that only tune
     cpdef VMA copy(self)                                         # takes one more reference to the file

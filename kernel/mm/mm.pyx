@@ -30,12 +30,13 @@ cdef class VMA:
         new.file = None if self.file is None else self.file.get()
         new.offset, new.name, new.advice = self.offset, self.name, self.advice
         new.locked, new.dontfork, new.wipeonfork, new.sealed = self.locked, self.dontfork, self.wipeonfork, self.sealed
+        new.was_writable = self.was_writable
         return new
 
     cdef bint joins(self, VMA after) noexcept:
         if (self.end != after.start or self.prot != after.prot or self.flags != after.flags or self.file is not after.file
                 or self.may != after.may or self.advice != after.advice or self.locked != after.locked or self.sealed != after.sealed
-                or self.dontfork != after.dontfork or self.wipeonfork != after.wipeonfork):
+                or self.dontfork != after.dontfork or self.wipeonfork != after.wipeonfork or self.was_writable != after.was_writable):
             return False
         if self.file is not None and self.offset + <long long> (self.end - self.start) != after.offset:
             return False
@@ -340,6 +341,8 @@ cdef class MM:
             self.exec_vm += length
         if vma.locked:
             self.locked_vm += length
+        if vma.prot & PROT_WRITE and vma.file is not None and not vma.flags & MAP_SHARED:
+            vma.was_writable = True
         self.peak_vm = max(self.peak_vm, self.total_vm)
 
 

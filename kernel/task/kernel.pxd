@@ -36,6 +36,7 @@ cdef class Kernel(PlatformEvents):
     cdef public dict limits              # of the platform, and vdso: for the loader
     cdef public object services          # kernel.boot.sandbox.Sandbox: what is there once a sandbox
     cdef public dict shared_futexes      # PI futexes in shared memory: see kernel.sync.futex_pi
+    cdef public dict unix_names          # abstract AF_UNIX name -> its socket
     cdef public unsigned long nr_syscalls
     cdef public bint paused
 

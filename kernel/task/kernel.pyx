@@ -98,7 +98,7 @@ cdef class Kernel(PlatformEvents):
         self.timers = TimerQueue()
         self.runqueue = RunQueue()
         self.tasks, self.groups, self.pgrps, self.watches = {}, {}, {}, {}
-        self.shared_futexes = {}
+        self.shared_futexes, self.unix_names = {}, {}
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             raise OSError(host_errno, "epoll_create1")
@@ -214,6 +214,7 @@ cdef class Kernel(PlatformEvents):
         thread.arguments(task.args)
         task.progress = None
         task.timed_out = False
+        task.call_deadline_ns = -1
         return self.serve(task)
 
     cdef int serve(self, Task task) except -1:

@@ -50,6 +50,7 @@ cdef class Task(Waiter):
     cdef public object progress          # what one attempt leaves for the next; None at the first
     cdef public bint timed_out           # this attempt was started because the deadline passed
     cdef public long long deadline_ns    # of the wait in progress, monotonic; -1: none
+    cdef public long long call_deadline_ns   # of the whole call, fixed by its first attempt; -1: none yet
     cdef public int restart              # ERESTARTSYS or ERESTARTNOHAND: what a handler that runs means for this call
     cdef public object interrupted       # called with the task instead of EINTR when a handler is going to run; returns the result
     cdef list entries                    # WaitEntry: the queues it stands in
