@@ -21,8 +21,8 @@ class Hierarchies:
     """Where cgroups are mounted on this host."""
 
     def __init__(self, mountinfo, own):
-        self.controllers = {}           # version 1: controller -> (mount point, our own path)
-        self.unified = None             # version 2: (mount point, our own path)
+        self.controllers = {}  # version 1: controller -> (mount point, our own path)
+        self.unified = None  # version 2: (mount point, our own path)
         paths = {}
         for line in own.splitlines():
             _, names, path = line.split(":", 2)
@@ -47,14 +47,16 @@ class Hierarchies:
 def relative(path, root):
     """Our cgroup's path below the mount, which may itself show only a part of the hierarchy."""
     if root not in ("/", "") and (path + "/").startswith(root + "/"):
-        path = path[len(root):]
+        path = path[len(root) :]
     return "/" if path.startswith("/..") else path or "/"
 
 
 def host_hierarchies():
     """Hierarchies of this process."""
-    return Hierarchies(read_file("/proc/self/mountinfo").decode("utf-8", "surrogateescape"),
-                       read_file("/proc/self/cgroup").decode("utf-8", "surrogateescape"))
+    return Hierarchies(
+        read_file("/proc/self/mountinfo").decode("utf-8", "surrogateescape"),
+        read_file("/proc/self/cgroup").decode("utf-8", "surrogateescape"),
+    )
 
 
 def expand_systemd(path):
@@ -98,7 +100,7 @@ class Cgroup:
 
     def __init__(self, directories, warn=None, owned=()):
         self.directories = directories
-        self.owned = list(owned)        # those that we made: only their processes may be killed
+        self.owned = list(owned)  # those that we made: only their processes may be killed
         self.warn = warn or (lambda text: None)
 
     def make(self):
@@ -307,7 +309,7 @@ def enable_below(directory):
                 try:
                     write(f"{parent}/cgroup.subtree_control", "+" + name)
                 except OSError:
-                    pass        # the parent holds processes, or we may not
+                    pass  # the parent holds processes, or we may not
 
 
 def is_outside_cgroup2(path):

@@ -107,7 +107,7 @@ def write_all(fd, data):
     """Writes everything; a reader that is gone does not matter."""
     try:
         while data:
-            data = data[posix.write(fd, data):]
+            data = data[posix.write(fd, data) :]
     except OSError:
         pass
 

@@ -30,11 +30,11 @@ class Making:
         self.common, self.log = common, log
         self.id = container_id
         self.bundle = bundle
-        self.config = config                    # bytes of config.json
+        self.config = config  # bytes of config.json
         self.spec = parse_spec(config, f"{bundle}/config.json")
         self.container = None
         self.birth = None
-        self.master = -1                        # of the container's pty, if we keep it
+        self.master = -1  # of the container's pty, if we keep it
         self.wait_for_start = True
         self.dies_with_parent = False
         self.owner = posix.geteuid()
@@ -82,9 +82,18 @@ class Making:
     def first_values(self):
         """What is known before anything exists."""
         spec = self.spec
-        return {"id": self.id, "status": "creating", "pid": 0, "bundle": self.bundle, "created": timestamp(), "owner": str(self.owner),
-                "rootfs": spec.root_path if spec.root_path[0] == "/" else f"{self.bundle}/{spec.root_path}",
-                "annotations": spec.annotations, "ociVersion": spec.version, "platform": self.common["platform"]}
+        return {
+            "id": self.id,
+            "status": "creating",
+            "pid": 0,
+            "bundle": self.bundle,
+            "created": timestamp(),
+            "owner": str(self.owner),
+            "rootfs": spec.root_path if spec.root_path[0] == "/" else f"{self.bundle}/{spec.root_path}",
+            "annotations": spec.annotations,
+            "ociVersion": spec.version,
+            "platform": self.common["platform"],
+        }
 
     def make_cgroup(self):
         """The cgroup with its limits, or None with --ignore-cgroups."""
@@ -127,9 +136,9 @@ class Making:
     def network(self):
         """What the kernel is told. The stack is not there yet; a container that expects it starts without."""
         if self.common["network"] not in ("sandbox", "host", "none"):
-            raise RunscError(f'-network={self.common["network"]}: expected sandbox, host or none')
+            raise RunscError(f"-network={self.common['network']}: expected sandbox, host or none")
         if self.common["network"] != "none":
-            self.log.warn(f'-network={self.common["network"]} is not supported yet: the container has a loopback interface only')
+            self.log.warn(f"-network={self.common['network']} is not supported yet: the container has a loopback interface only")
         return "none"
 
     def give_terminal(self, args, console_socket):
@@ -164,7 +173,7 @@ class Making:
         try:
             self.container.lock()
         except RunscError:
-            return                      # somebody deleted it meanwhile
+            return  # somebody deleted it meanwhile
         destroy(self.container, self.log.warn)
 
 
@@ -183,12 +192,24 @@ def process_args(process):
     """The kernel's form of a Process."""
     sets = process.capabilities or {}
     masks = {kind: sets.get(kind, 0) for kind in ("effective", "permitted", "inheritable", "bounding", "ambient")}
-    return ProcessArgs(process.args, process.env, process.cwd, process.uid, process.gid, process.umask, process.additional_gids, masks,
-                       process.rlimits, process.no_new_privileges, process.terminal, process.console_size)
+    return ProcessArgs(
+        process.args,
+        process.env,
+        process.cwd,
+        process.uid,
+        process.gid,
+        process.umask,
+        process.additional_gids,
+        masks,
+        process.rlimits,
+        process.no_new_privileges,
+        process.terminal,
+        process.console_size,
+    )
 
 
 def overlay_of(common):
-    """"none" or "root:memory". Anything kept on the host's disk is kept in memory for now, and in no case lost silently."""
+    """ "none" or "root:memory". Anything kept on the host's disk is kept in memory for now, and in no case lost silently."""
     if common["overlay"]:
         return "root:memory"
     name = common["overlay2"].partition(",")[0]
@@ -196,7 +217,7 @@ def overlay_of(common):
         return "none"
     if name in ("root:memory", "all:memory", "root:self", "all:self"):
         return "root:memory"
-    raise RunscError(f'-overlay2={common["overlay2"]}: expected none, root:memory or root:self')
+    raise RunscError(f"-overlay2={common['overlay2']}: expected none, root:memory or root:self")
 
 
 def processors(resources):

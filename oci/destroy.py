@@ -12,11 +12,12 @@ from oci import state
 from oci.errors import RunscError
 
 KILL_WAIT_MS = 10_000
+GOFER_GRACE_MS = 2000  # what the sandbox sent before its end is still carried out
 ROUNDS = 100
 
 
-def end_process(pid, start):
-    """Kills a process, if it is still the one that started then, and waits until it is gone."""
+def end_process(pid, start, grace_ms=0):
+    """Kills a process, if it is still the one that started then, and waits until it is gone. It may end by itself before."""
     if pid <= 0 or not start:
         return
     try:
@@ -24,10 +25,17 @@ def end_process(pid, start):
     except OSError:
         return
     try:
-        if state.process_start(pid) == start:
+        if state.process_start(pid) == start and not has_ended(pidfd, grace_ms):
             end_by_pidfd(pidfd)
     finally:
         posix.close(pidfd)
+
+
+def has_ended(pidfd, wait_ms):
+    """Is the process gone, now or within that time?"""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(wait_ms))
 
 
 def end_by_pidfd(pidfd):
@@ -36,9 +44,7 @@ def end_by_pidfd(pidfd):
         _signal.pidfd_send_signal(pidfd, _signal.SIGKILL)
     except OSError:
         return
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.poll(KILL_WAIT_MS)
+    has_ended(pidfd, KILL_WAIT_MS)
 
 
 def end_members(cgroup):
@@ -53,7 +59,7 @@ def end_members(cgroup):
                 pidfds[pid] = posix.pidfd_open(pid)
             except OSError:
                 pass
-        still = cgroup.pids()       # whoever is in it now is ours: the pidfd was opened before
+        still = cgroup.pids()  # whoever is in it now is ours: the pidfd was opened before
         for pid, pidfd in pidfds.items():
             if pid in still:
                 end_by_pidfd(pidfd)
@@ -64,7 +70,7 @@ def destroy(container, warn):
     """Removes everything; the container is locked. Its directory is gone afterwards."""
     values = container.values
     end_process(values.get("pid", 0), values.get("pidStart", 0))
-    end_process(values.get("goferPid", 0), values.get("goferStart", 0))
+    end_process(values.get("goferPid", 0), values.get("goferStart", 0), GOFER_GRACE_MS)
     remove_cgroup(values, warn)
     run_poststop(container, warn)
     container.remove()
@@ -76,6 +82,7 @@ def remove_cgroup(values, warn):
     if type(directories) is not dict or not directories:
         return
     from oci.cgroups import Cgroup
+
     cgroup = Cgroup(directories, warn, values.get("cgroupOwned", ()))
     end_members(cgroup)
     if not cgroup.remove():
@@ -92,6 +99,7 @@ def run_poststop(container, warn):
         return
     from oci.hooks import run_hooks_leniently
     from oci.spec import parse_spec
+
     try:
         spec = parse_spec(config)
     except RunscError:

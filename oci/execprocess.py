@@ -23,7 +23,7 @@ def wanted_process(container, options, command):
     process.envv = [*process.envv, *options["env"]]
     process.cwd = options["cwd"] or process.cwd
     if process.cwd[:1] != "/":
-        raise UsageError(f'--cwd {process.cwd}: must be an absolute path')
+        raise UsageError(f"--cwd {process.cwd}: must be an absolute path")
     process.terminal, process.console_size = options["tty"], None
     process.no_new_privs = process.no_new_privs or options["no-new-privs"]
     if options["user"]:

@@ -9,8 +9,20 @@ import posix
 
 from oci.errors import UsageError
 
-BOOLS = {"1": True, "t": True, "true": True, "T": True, "TRUE": True, "True": True,
-         "0": False, "f": False, "false": False, "F": False, "FALSE": False, "False": False}
+BOOLS = {
+    "1": True,
+    "t": True,
+    "true": True,
+    "T": True,
+    "TRUE": True,
+    "True": True,
+    "0": False,
+    "f": False,
+    "false": False,
+    "F": False,
+    "FALSE": False,
+    "False": False,
+}
 UNITS_NS = {"ns": 1, "us": 1000, "ms": 1000_000, "s": 1000_000_000, "m": 60_000_000_000, "h": 3600_000_000_000}
 
 
@@ -28,7 +40,7 @@ class Command:
     def __init__(self, arguments, least, most, text, *flags, passes=False):
         self.arguments, self.least, self.most, self.text = arguments, least, most, text
         self.flags = flags
-        self.passes = passes            # what follows the first argument belongs to another program
+        self.passes = passes  # what follows the first argument belongs to another program
 
 
 ROOT = "/run/runsc"
@@ -83,81 +95,171 @@ PID_FILE = Flag("pid-file", "str", "", "file for the host pid")
 CONSOLE = Flag("console-socket", "str", "", "Unix socket that receives the terminal")
 USER_LOG = Flag("user-log", "str", "", "file for warnings to the container's user")
 INTERNAL_SD = Flag("systemd", "bool", False, "accepted")
-RUNC_IGNORED = (Flag("no-pivot", "bool", False, "accepted, the root is always empty"),
-                Flag("no-new-keyring", "bool", False, "accepted, there is no host keyring inside"),
-                Flag("preserve-fds", "int", 0, "must be 0"))
+RUNC_IGNORED = (
+    Flag("no-pivot", "bool", False, "accepted, the root is always empty"),
+    Flag("no-new-keyring", "bool", False, "accepted, there is no host keyring inside"),
+    Flag("preserve-fds", "int", 0, "must be 0"),
+)
 
 RUN_FLAGS = (BUNDLE, PID_FILE, CONSOLE, USER_LOG, *RUNC_IGNORED)
 COMMANDS = {
-    "run": Command("ID", 1, 1, "create and start a container, and wait for its end", *RUN_FLAGS,
-                   Flag("detach,d", "bool", False, "do not wait"),
-                   Flag("keep", "bool", False, "leave the state when the program has ended")),
+    "run": Command(
+        "ID",
+        1,
+        1,
+        "create and start a container, and wait for its end",
+        *RUN_FLAGS,
+        Flag("detach,d", "bool", False, "do not wait"),
+        Flag("keep", "bool", False, "leave the state when the program has ended"),
+    ),
     "create": Command("ID", 1, 1, "prepare a container; `start` runs its program", *RUN_FLAGS),
     "start": Command("ID", 1, 1, "run the program of a created container"),
     "state": Command("ID", 1, 1, "print the container's state as JSON"),
-    "kill": Command("ID [SIGNAL]", 1, 2, "send a signal to the container's first process",
-                    Flag("all,a", "bool", False, "to all its processes"),
-                    Flag("pid", "int", 0, "to this process (a pid inside the container)")),
-    "delete": Command("ID...", 1, None, "remove what a container left",
-                      Flag("force,f", "bool", False, "kill it first; no error if there is none")),
-    "exec": Command("ID COMMAND [ARGUMENT...]", 1, None, "run another process in a container",
-                    Flag("process,p", "str", "", "file with an OCI process object"),
-                    Flag("detach,d", "bool", False, "do not wait"),
-                    Flag("tty,t", "bool", False, "with a terminal"),
-                    Flag("cwd", "str", "", "working directory"),
-                    Flag("env,e", "list", (), "NAME=VALUE"),
-                    Flag("user,u", "str", "", "UID[:GID]"),
-                    Flag("additional-gids,g", "list", (), "supplementary groups"),
-                    Flag("KGID", "int", -1, "accepted"),
-                    Flag("cap,c", "list", (), "add a capability"),
-                    Flag("no-new-privs", "bool", False, "no privileges by set-uid files"),
-                    Flag("internal-pid-file", "str", "", "file for the pid inside the container"),
-                    Flag("ignore-paused", "bool", False, "also when the container is paused"),
-                    Flag("preserve-fds", "int", 0, "must be 0"),
-                    PID_FILE, CONSOLE, passes=True),
-    "list": Command("", 0, 0, "list the containers",
-                    Flag("quiet,q", "bool", False, "ids only"),
-                    Flag("format,f", "str", "table", "table or json"),
-                    Flag("sandbox", "bool", False, "only those that own a sandbox")),
-    "ps": Command("ID [PS-OPTION...]", 1, None, "list the processes of a container",
-                  Flag("format,f", "str", "table", "table or json (host pids)"), passes=True),
-    "spec": Command("[-- COMMAND...]", 0, None, "write a config.json to start from",
-                    BUNDLE, Flag("cwd", "str", "/", "working directory"), Flag("netns", "str", "", "path of a network namespace"),
-                    Flag("rootless", "bool", False, "for a user who is not root")),
-    "do": Command("COMMAND [ARGUMENT...]", 1, None, "run a command in a sandbox on a throw-away view of the host's files",
-                  Flag("root", "str", "/", "directory that becomes the root"),
-                  Flag("cwd", "str", "", "working directory (default: the current one)"),
-                  Flag("uid-map", "list", (), "not supported"), Flag("gid-map", "list", (), "not supported"),
-                  Flag("user,u", "str", "", "UID[:GID]"),
-                  Flag("quiet,q", "bool", False, "no messages of our own"),
-                  Flag("ip", "str", "", "not supported"),
-                  Flag("force-overlay", "bool", True, "keep writes in memory"), passes=True),
+    "kill": Command(
+        "ID [SIGNAL]",
+        1,
+        2,
+        "send a signal to the container's first process",
+        Flag("all,a", "bool", False, "to all its processes"),
+        Flag("pid", "int", 0, "to this process (a pid inside the container)"),
+    ),
+    "delete": Command(
+        "ID...", 1, None, "remove what a container left", Flag("force,f", "bool", False, "kill it first; no error if there is none")
+    ),
+    "exec": Command(
+        "ID COMMAND [ARGUMENT...]",
+        1,
+        None,
+        "run another process in a container",
+        Flag("process,p", "str", "", "file with an OCI process object"),
+        Flag("detach,d", "bool", False, "do not wait"),
+        Flag("tty,t", "bool", False, "with a terminal"),
+        Flag("cwd", "str", "", "working directory"),
+        Flag("env,e", "list", (), "NAME=VALUE"),
+        Flag("user,u", "str", "", "UID[:GID]"),
+        Flag("additional-gids,g", "list", (), "supplementary groups"),
+        Flag("KGID", "int", -1, "accepted"),
+        Flag("cap,c", "list", (), "add a capability"),
+        Flag("no-new-privs", "bool", False, "no privileges by set-uid files"),
+        Flag("internal-pid-file", "str", "", "file for the pid inside the container"),
+        Flag("ignore-paused", "bool", False, "also when the container is paused"),
+        Flag("preserve-fds", "int", 0, "must be 0"),
+        PID_FILE,
+        CONSOLE,
+        passes=True,
+    ),
+    "list": Command(
+        "",
+        0,
+        0,
+        "list the containers",
+        Flag("quiet,q", "bool", False, "ids only"),
+        Flag("format,f", "str", "table", "table or json"),
+        Flag("sandbox", "bool", False, "only those that own a sandbox"),
+    ),
+    "ps": Command(
+        "ID [PS-OPTION...]",
+        1,
+        None,
+        "list the processes of a container",
+        Flag("format,f", "str", "table", "table or json (host pids)"),
+        passes=True,
+    ),
+    "spec": Command(
+        "[-- COMMAND...]",
+        0,
+        None,
+        "write a config.json to start from",
+        BUNDLE,
+        Flag("cwd", "str", "/", "working directory"),
+        Flag("netns", "str", "", "path of a network namespace"),
+        Flag("rootless", "bool", False, "for a user who is not root"),
+    ),
+    "do": Command(
+        "COMMAND [ARGUMENT...]",
+        1,
+        None,
+        "run a command in a sandbox on a throw-away view of the host's files",
+        Flag("root", "str", "/", "directory that becomes the root"),
+        Flag("cwd", "str", "", "working directory (default: the current one)"),
+        Flag("uid-map", "list", (), "not supported"),
+        Flag("gid-map", "list", (), "not supported"),
+        Flag("user,u", "str", "", "UID[:GID]"),
+        Flag("quiet,q", "bool", False, "no messages of our own"),
+        Flag("ip", "str", "", "not supported"),
+        Flag("force-overlay", "bool", True, "keep writes in memory"),
+        passes=True,
+    ),
     "features": Command("", 0, 0, "print what this runtime supports as JSON"),
     "pause": Command("ID", 1, 1, "stop all processes of a container"),
     "resume": Command("ID", 1, 1, "let them go on"),
-    "events": Command("ID", 1, 1, "print resource use",
-                      Flag("stats", "bool", False, "once, and end"),
-                      Flag("interval", "duration", 5_000_000_000, "time between two reports")),
-    "wait": Command("ID", 1, 1, "wait for the end and print the status",
-                    Flag("rootpid", "int", 0, "of this process (a pid inside the sandbox)"),
-                    Flag("pid", "int", 0, "of this process (a pid inside the container)")),
-    "update": Command("ID", 1, 1, "change resource limits",
-                      Flag("resources,r", "str", "", "file with an OCI resources object, - is stdin"),
-                      *(Flag(name, "str", "", text) for name, text in (
-                          ("memory", "memory limit in bytes"), ("memory-reservation", "soft limit"),
-                          ("memory-swap", "memory and swap together"), ("cpu-shares", "relative weight"),
-                          ("cpu-quota", "microseconds a period"), ("cpu-period", "microseconds"),
-                          ("cpuset-cpus", "processors"), ("cpuset-mems", "memory nodes"),
-                          ("pids-limit", "number of processes"), ("blkio-weight", "block I/O weight")))),
-    "checkpoint": Command("ID", 1, 1, "not supported yet",
-                          Flag("image-path", "str", "", ""), Flag("work-path", "str", "", ""), Flag("leave-running", "bool", False, ""),
-                          Flag("compression", "str", "", "")),
-    "restore": Command("ID", 1, 1, "not supported yet", *RUN_FLAGS,
-                       Flag("image-path", "str", "", ""), Flag("work-path", "str", "", ""), Flag("detach,d", "bool", False, "")),
-    "debug": Command("[ID]", 0, 1, "look into a sandbox",
-                     Flag("stacks", "bool", False, "print the kernel's stacks"),
-                     Flag("ps", "bool", False, "print the processes"),
-                     Flag("signal", "int", 0, "send a signal to the sandbox process")),
+    "events": Command(
+        "ID",
+        1,
+        1,
+        "print resource use",
+        Flag("stats", "bool", False, "once, and end"),
+        Flag("interval", "duration", 5_000_000_000, "time between two reports"),
+    ),
+    "wait": Command(
+        "ID",
+        1,
+        1,
+        "wait for the end and print the status",
+        Flag("rootpid", "int", 0, "of this process (a pid inside the sandbox)"),
+        Flag("pid", "int", 0, "of this process (a pid inside the container)"),
+    ),
+    "update": Command(
+        "ID",
+        1,
+        1,
+        "change resource limits",
+        Flag("resources,r", "str", "", "file with an OCI resources object, - is stdin"),
+        *(
+            Flag(name, "str", "", text)
+            for name, text in (
+                ("memory", "memory limit in bytes"),
+                ("memory-reservation", "soft limit"),
+                ("memory-swap", "memory and swap together"),
+                ("cpu-shares", "relative weight"),
+                ("cpu-quota", "microseconds a period"),
+                ("cpu-period", "microseconds"),
+                ("cpuset-cpus", "processors"),
+                ("cpuset-mems", "memory nodes"),
+                ("pids-limit", "number of processes"),
+                ("blkio-weight", "block I/O weight"),
+            )
+        ),
+    ),
+    "checkpoint": Command(
+        "ID",
+        1,
+        1,
+        "not supported yet",
+        Flag("image-path", "str", "", ""),
+        Flag("work-path", "str", "", ""),
+        Flag("leave-running", "bool", False, ""),
+        Flag("compression", "str", "", ""),
+    ),
+    "restore": Command(
+        "ID",
+        1,
+        1,
+        "not supported yet",
+        *RUN_FLAGS,
+        Flag("image-path", "str", "", ""),
+        Flag("work-path", "str", "", ""),
+        Flag("detach,d", "bool", False, ""),
+    ),
+    "debug": Command(
+        "[ID]",
+        0,
+        1,
+        "look into a sandbox",
+        Flag("stacks", "bool", False, "print the kernel's stacks"),
+        Flag("ps", "bool", False, "print the processes"),
+        Flag("signal", "int", 0, "send a signal to the sandbox process"),
+    ),
     "help": Command("[COMMAND]", 0, 1, "print help"),
     "version": Command("", 0, 0, "print the version"),
 }
@@ -183,15 +285,15 @@ class Options:
         while i < len(argv):
             word = argv[i]
             if word == "--":
-                return argv[i + 1:]
+                return argv[i + 1 :]
             if len(word) < 2 or word[0] != "-":
                 break
-            i += self.take_one(word, argv[i + 1:i + 2]) + 1
+            i += self.take_one(word, argv[i + 1 : i + 2]) + 1
         return argv[i:]
 
     def take_one(self, word, following):
         """One option; returns how many of the following words it used."""
-        name, equals, value = word[2 if word[1] == "-" else 1:].partition("=")
+        name, equals, value = word[2 if word[1] == "-" else 1 :].partition("=")
         flag = self.flags.get(name)
         if flag is None:
             if name in ("help", "h"):
@@ -235,18 +337,22 @@ def integer(text):
 
 def duration_ns(text):
     """1m30s, 500ms, as Go writes durations; None if it is none."""
-    total, number, unit = 0.0, "", ""
-    for c in text + "\0":
-        if c in "0123456789.\0" and unit:
-            if unit not in UNITS_NS or not number or number.count(".") > 1 or number == ".":
-                return None
-            total += float(number) * UNITS_NS[unit]
-            number = unit = ""
-        if c in "0123456789.":
-            number += c
-        else:
-            unit += c
-    return int(total) if unit == "\0" and not number and len(text) > 0 else (0 if text == "0" else None)
+    if text == "0":
+        return 0
+    total = 0.0
+    while text:
+        digits = leading(text, "0123456789.")
+        unit = leading(text[len(digits) :], "nusmh")
+        if unit not in UNITS_NS or digits.strip(".") == "" or digits.count(".") > 1:
+            return None
+        total += float(digits) * UNITS_NS[unit]
+        text = text[len(digits) + len(unit) :]
+    return int(total) or None
+
+
+def leading(text, characters):
+    """The longest start of text that consists of these characters."""
+    return text[: len(text) - len(text.lstrip(characters))]
 
 
 def default_root():

@@ -59,7 +59,7 @@ def run_hook(hook, kind, state):
 def execute(hook, stdin, output):
     """In the child: becomes the hook's program."""
     try:
-        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)        # Python ignores it, and that would be inherited
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # Python ignores it, and that would be inherited
         posix.dup2(stdin, 0)
         posix.dup2(output, 1)
         posix.dup2(output, 2)

@@ -45,12 +45,11 @@ class Attaches:
 def open_mount_tree(path, is_readonly, is_recursive):
     """A detached private copy of the mounts below path, or, where the host can't, an O_PATH descriptor."""
     recursion = AT_RECURSIVE if is_recursive else 0
-    fd = lib.host_open_tree(AT_FDCWD, path.encode("utf-8", "surrogateescape"),
-                            OPEN_TREE_CLONE | posix.O_CLOEXEC | recursion)
+    fd = lib.host_open_tree(AT_FDCWD, path.encode("utf-8", "surrogateescape"), OPEN_TREE_CLONE | posix.O_CLOEXEC | recursion)
     if fd < 0:
         return posix.open(path, O_PATH | posix.O_CLOEXEC)
     attributes = MOUNT_ATTR_NODEV | (MOUNT_ATTR_RDONLY if is_readonly else 0)
-    lib.host_mount_setattr(fd, AT_EMPTY_PATH | recursion, attributes, 0, MS_PRIVATE)      # the gofer refuses writes and devices, too
+    lib.host_mount_setattr(fd, AT_EMPTY_PATH | recursion, attributes, 0, MS_PRIVATE)  # the gofer refuses writes and devices, too
     return fd
 
 

@@ -56,7 +56,7 @@ def fork_into_new_pid_namespace(host):
             raise RunscError(f"can't make a pid namespace: {posix.strerror(-result).lower()}")
         pid = posix.fork()
         if pid != 0:
-            host.host_setns(own, CLONE_NEWPID)      # refused to a caller who is not root: then hooks run in there, too
+            host.host_setns(own, CLONE_NEWPID)  # refused to a caller who is not root: then hooks run in there, too
         return pid
     finally:
         posix.close(own)

@@ -30,7 +30,7 @@ def preload(directory, package, log_fd):
             continue
         for suffix in SUFFIXES:
             if entry.name.endswith(suffix) and entry.name != "__init__.py":
-                preload_module(f"{package}.{entry.name[:-len(suffix)]}", log_fd)
+                preload_module(f"{package}.{entry.name[: -len(suffix)]}", log_fd)
 
 
 def preload_module(name, log_fd):

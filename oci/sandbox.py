@@ -56,8 +56,11 @@ class Birth:
     def run_sentry(self, sock):
         """In the sentry: the jail, then the kernel for good."""
         args = self.args
-        settle(args, f"runsc-sentry {args.container_id}",
-               [args.gofer_fd, args.ready_fd, args.control_fd, args.console_fd, args.log_fd, self.network_fd, *args.stdio])
+        settle(
+            args,
+            f"runsc-sentry {args.container_id}",
+            [args.gofer_fd, args.ready_fd, args.control_fd, args.console_fd, args.log_fd, self.network_fd, *args.stdio],
+        )
         if sock.recv(64) != b"go":
             posix._exit(OWN_FAILURE)
 
@@ -74,6 +77,7 @@ class Birth:
             hand_over(b"jailed")
             sock.detach()
             from kernel.boot.sandbox import boot
+
             boot(args)
         except Exception as error:
             args.report_error(f"{error}" or type(error).__name__)
@@ -100,7 +104,7 @@ class Birth:
                 raise RunscError(f"sandbox process ended before it was ready{self.how_it_ended()}")
         self.socket.close()
         for pid in (self.pid, self.gofer_pid):
-            set_oom_score(pid, OOM_SCORE_OURS)      # a container out of memory loses a guest process, not its kernel
+            set_oom_score(pid, OOM_SCORE_OURS)  # a container out of memory loses a guest process, not its kernel
 
     def say(self, word):
         """Sends a word; a sentry that is gone is noticed by hear()."""
@@ -142,6 +146,7 @@ def prepare_to_fork(log_fd):
     import gofer.jail
     import gofer.main
     import kernel.boot.sandbox
+
     kernel.boot.sandbox.prepare()
     del gofer, kernel
     preload_tree(log_fd)
@@ -184,6 +189,7 @@ def run_gofer(fd, points, args):
     """In the gofer: its jail, then serve until the sentry hangs up."""
     from gofer.jail import enter
     from gofer.main import serve
+
     settle(args, f"runsc-gofer {args.container_id}", [fd, args.log_fd, *(point for point, _ in points)])
     if not args.unconfined:
         enter(fd, points)

@@ -13,7 +13,7 @@ from kernel.abi.json import JsonError, dumps, loads
 from oci.errors import NoSuchContainer, RunscError
 
 STATE = "state.json"
-SPARE = "spare.json"            # the fields that removal needs, for when state.json is damaged
+SPARE = "spare.json"  # the fields that removal needs, for when state.json is damaged
 CONFIG = "config.json"
 OCI_VERSION = "1.1.0"
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
@@ -52,7 +52,7 @@ def write_file(path, data, dir_fd=None, mode=0o600, flags=posix.O_CREAT | posix.
     fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC | flags, mode, dir_fd=dir_fd)
     try:
         while data:
-            data = data[posix.write(fd, data):]
+            data = data[posix.write(fd, data) :]
     finally:
         posix.close(fd)
 
@@ -77,7 +77,7 @@ def process_start(pid):
         text = read_file(f"/proc/{pid}/stat")
     except OSError:
         return 0
-    fields = text[text.rfind(b")") + 2:].split()
+    fields = text[text.rfind(b")") + 2 :].split()
     return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
@@ -134,9 +134,17 @@ class Container:
         """The object that `state` prints, and hooks read."""
         values = self.values
         status = self.status()
-        return {"ociVersion": OCI_VERSION, "id": self.id, "status": status, "pid": values.get("pid", 0) if status != "stopped" else 0,
-                "bundle": values.get("bundle", ""), "rootfs": values.get("rootfs", ""), "created": values.get("created", ""),
-                "owner": values.get("owner", ""), "annotations": values.get("annotations", {})}
+        return {
+            "ociVersion": OCI_VERSION,
+            "id": self.id,
+            "status": status,
+            "pid": values.get("pid", 0) if status != "stopped" else 0,
+            "bundle": values.get("bundle", ""),
+            "rootfs": values.get("rootfs", ""),
+            "created": values.get("created", ""),
+            "owner": values.get("owner", ""),
+            "annotations": values.get("annotations", {}),
+        }
 
     def remove(self):
         """Deletes the directory."""
@@ -181,7 +189,7 @@ def open_directory(root, container_id):
         mine = posix.fstat(fd)
         if now is not None and (now.st_dev, now.st_ino) == (mine.st_dev, mine.st_ino):
             return fd
-        posix.close(fd)     # deleted, perhaps made anew, while we waited for the lock
+        posix.close(fd)  # deleted, perhaps made anew, while we waited for the lock
 
 
 def load(root, container_id):

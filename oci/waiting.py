@@ -13,8 +13,7 @@ from oci.errors import RunscError
 from oci.names import SIGNALS
 
 SIGCHLD, SIGWINCH, SIGKILL = 17, 28, 9
-KEPT = {SIGNALS[name] for name in
-        "KILL STOP CHLD SEGV BUS ILL FPE TRAP SYS ABRT URG PROF TSTP TTIN TTOU PIPE WINCH".split()}
+KEPT = {SIGNALS[name] for name in "KILL STOP CHLD SEGV BUS ILL FPE TRAP SYS ABRT URG PROF TSTP TTIN TTOU PIPE WINCH".split()}
 FORWARDED = tuple(sorted(set(range(1, 32)) - KEPT))
 
 
@@ -43,7 +42,7 @@ class Foreground:
                 client.call("kill", signal=number, all=False, pid=0)
                 client.close()
             except RunscError:
-                pass            # it is about to end
+                pass  # it is about to end
 
         def ended():
             found, status = posix.waitpid(pid, posix.WNOHANG)
@@ -59,13 +58,14 @@ class Foreground:
 
         def ended():
             answer = client.poll_answer(number) if is_readable(client) else None
-            return None if answer is None else int(answer.get("status", 0)) & 0xff
+            return None if answer is None else int(answer.get("status", 0)) & 0xFF
 
         return self.loop(ended, forward, master, client.fileno())
 
     def loop(self, ended, forward, master, also=-1):
         """Waits for signals, terminal and what `ended` looks at."""
         from oci.console import Relay
+
         poll = select.poll()
         poll.register(self.wake_read, select.POLLIN)
         if also >= 0:

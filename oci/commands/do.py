@@ -20,7 +20,7 @@ def run(common, options, arguments, log):
     if options["force-overlay"]:
         common.values["overlay2"] = "root:memory"
     common.values["network"] = "none"
-    common.values["ignore-cgroups"] = True      # no limits are asked for, and no cgroup must be left behind
+    common.values["ignore-cgroups"] = True  # no limits are asked for, and no cgroup must be left behind
     root = absolute(options["root"])
     config = dumps(specification(root, options, arguments))
     making = Making(common, log, f"runsc-do-{posix.getpid()}", root, config)
@@ -57,5 +57,5 @@ def working_directory(root, wanted):
         raise RunscError(f"--cwd {wanted}: must be an absolute path")
     if root == "/" or wanted:
         return path
-    inside = path[len(root):] if (path + "/").startswith(root.rstrip("/") + "/") else ""
+    inside = path[len(root) :] if (path + "/").startswith(root.rstrip("/") + "/") else ""
     return inside or "/"

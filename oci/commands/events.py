@@ -28,7 +28,14 @@ def run(common, options, arguments, log):
 def event(container, log):
     """The object that runc's users know."""
     stats = Cgroup(container.values.get("cgroup") or {}, log.warn).stats()
-    memory = {"usage": {"limit": stats["limit"], "usage": stats["memory"], "failcnt": stats["failures"]},
-              "swap": {"limit": 0, "failcnt": 0}, "kernel": {"limit": 0, "failcnt": 0}, "kernelTCP": {"limit": 0, "failcnt": 0}}
-    return {"type": "stats", "id": container.id,
-            "data": {"cpu": {"usage": {"total": stats["cpu_ns"], "percpu": []}}, "memory": memory, "pids": {"current": stats["pids"]}}}
+    memory = {
+        "usage": {"limit": stats["limit"], "usage": stats["memory"], "failcnt": stats["failures"]},
+        "swap": {"limit": 0, "failcnt": 0},
+        "kernel": {"limit": 0, "failcnt": 0},
+        "kernelTCP": {"limit": 0, "failcnt": 0},
+    }
+    return {
+        "type": "stats",
+        "id": container.id,
+        "data": {"cpu": {"usage": {"total": stats["cpu_ns"], "percpu": []}}, "memory": memory, "pids": {"current": stats["pids"]}},
+    }

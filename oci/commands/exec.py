@@ -37,6 +37,7 @@ class Execution:
         """What the process gets as its stdio: ours, or a terminal."""
         if not self.process.terminal:
             from oci.container import open_stdio
+
             return open_stdio()
         socket_path = self.options["console-socket"]
         if not socket_path and self.options["detach"]:
@@ -63,6 +64,7 @@ class Execution:
     def wait(self):
         """In the foreground."""
         from oci.waiting import Foreground
+
         foreground = Foreground()
         number = self.begin()
         write_pid_file(self.options["pid-file"], posix.getpid())
@@ -86,6 +88,7 @@ class Execution:
     def be_waiter(self, report):
         """In the waiter: its life is the process's. Signals are passed on; its own death kills the process (the connection ends)."""
         from oci.waiting import Foreground
+
         try:
             foreground = Foreground()
             posix.setsid()
@@ -100,7 +103,7 @@ class Execution:
         try:
             return foreground.wait_for_answer(self.client, number, self.guest_pid)
         except RunscError:
-            return 137          # the whole sandbox is gone
+            return 137  # the whole sandbox is gone
 
 
 def let_go_of_stdio():

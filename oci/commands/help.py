@@ -19,8 +19,14 @@ def click_option(flag):
     names.append(f"--{flag.name}")
     if flag.kind == "bool":
         return click.Option([*names, flag.name.replace("-", "_")], is_flag=True, default=flag.default, help=flag.text)
-    return click.Option([*names, flag.name.replace("-", "_").lower()], type=TYPES[flag.kind], multiple=flag.kind == "list",
-                        default=None if flag.kind == "list" else flag.default, show_default=bool(flag.default), help=flag.text)
+    return click.Option(
+        [*names, flag.name.replace("-", "_").lower()],
+        type=TYPES[flag.kind],
+        multiple=flag.kind == "list",
+        default=None if flag.kind == "list" else flag.default,
+        show_default=bool(flag.default),
+        help=flag.text,
+    )
 
 
 def options_of(flags):
@@ -30,11 +36,20 @@ def options_of(flags):
 
 def click_group():
     """The whole command line."""
-    group = click.Group("runsc", params=options_of(GLOBALS), help="An application kernel for containers: an OCI runtime.",
-                        subcommand_metavar="COMMAND [ARGUMENTS...]")
+    group = click.Group(
+        "runsc",
+        params=options_of(GLOBALS),
+        help="An application kernel for containers: an OCI runtime.",
+        subcommand_metavar="COMMAND [ARGUMENTS...]",
+    )
     for name, command in COMMANDS.items():
-        entry = click.Command(name, params=options_of(command.flags), help=command.text, short_help=command.text,
-                              options_metavar=f"[OPTIONS] {command.arguments}".rstrip())
+        entry = click.Command(
+            name,
+            params=options_of(command.flags),
+            help=command.text,
+            short_help=command.text,
+            options_metavar=f"[OPTIONS] {command.arguments}".rstrip(),
+        )
         group.add_command(entry)
     return group
 

@@ -22,7 +22,7 @@ def run(common, options, arguments, log):
     container = state.peek(common["root"], arguments[0])
     if not container.is_alive():
         if options["all"]:
-            return 0            # asked for by containerd after the end of a pod: nobody is left to get it
+            return 0  # asked for by containerd after the end of a pod: nobody is left to get it
         raise NotRunning(container.id)
     try:
         client = Client(container.id, container.directory_fd, SANDBOX_ANSWER_S)

@@ -40,15 +40,15 @@ def run_in_foreground(making, console_socket, pid_file, log, keeps_state=False):
     container = making.container
     container.unlock()
     status = foreground.wait_for_child(making.birth.pid, container, making.master)
-    reap(making.birth.gofer_pid)
     if not keeps_state:
         container.lock()
         destroy(container, log.warn)
+        reap(making.birth.gofer_pid)
     return status
 
 
 def reap(gofer_pid):
-    """The gofer ends by itself when the sentry has."""
+    """The gofer is our child, too."""
     try:
         posix.waitpid(gofer_pid, 0)
     except ChildProcessError:

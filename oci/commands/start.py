@@ -23,9 +23,11 @@ def start(container, log):
     if b'"startContainer"' in config or b'"poststart"' in config:
         from oci.container import begin
         from oci.spec import parse_spec
+
         begin(container, parse_spec(config), log)
         return
     from oci.control import Client
+
     client = Client(container.id, container.directory_fd)
     client.call("start")
     container.values["status"] = "running"

@@ -8,9 +8,18 @@ from oci.errors import NotRunning, RunscError
 from oci.spec import parse_resources
 
 #   option                (object, key)
-PLACES = {"memory": ("memory", "limit"), "memory-reservation": ("memory", "reservation"), "memory-swap": ("memory", "swap"),
-          "cpu-shares": ("cpu", "shares"), "cpu-quota": ("cpu", "quota"), "cpu-period": ("cpu", "period"), "cpuset-cpus": ("cpu", "cpus"),
-          "cpuset-mems": ("cpu", "mems"), "pids-limit": ("pids", "limit"), "blkio-weight": ("blockIO", "weight")}
+PLACES = {
+    "memory": ("memory", "limit"),
+    "memory-reservation": ("memory", "reservation"),
+    "memory-swap": ("memory", "swap"),
+    "cpu-shares": ("cpu", "shares"),
+    "cpu-quota": ("cpu", "quota"),
+    "cpu-period": ("cpu", "period"),
+    "cpuset-cpus": ("cpu", "cpus"),
+    "cpuset-mems": ("cpu", "mems"),
+    "pids-limit": ("pids", "limit"),
+    "blkio-weight": ("blockIO", "weight"),
+}
 TEXTS = ("cpuset-cpus", "cpuset-mems")
 SUFFIXES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 

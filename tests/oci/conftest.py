@@ -18,8 +18,12 @@ FAKE = [sys.executable, str(HERE / "fake_runsc.py")]
 
 def config(*args, **changes):
     """config.json as an object."""
-    spec = {"ociVersion": "1.0.2", "process": {"args": list(args), "cwd": "/", "user": {"uid": 0, "gid": 0}}, "root": {"path": "rootfs"},
-            "linux": {"namespaces": [{"type": "network"}]}}
+    spec = {
+        "ociVersion": "1.0.2",
+        "process": {"args": list(args), "cwd": "/", "user": {"uid": 0, "gid": 0}},
+        "root": {"path": "rootfs"},
+        "linux": {"namespaces": [{"type": "network"}]},
+    }
     spec.update(changes)
     return spec
 

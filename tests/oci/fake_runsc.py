@@ -13,7 +13,7 @@ import types
 from kernel.boot.args import ProcessArgs
 from kernel.boot.control import ControlError, ControlServer
 
-STUBS = []       # host processes that stand for guests; the filter allows none to be made later
+STUBS = []  # host processes that stand for guests; the filter allows none to be made later
 NR_STUBS = 8
 PROGRAMS = ("exit", "echo", "cat", "sleep", "pty")
 
@@ -98,10 +98,26 @@ class FakeKernel:
             program.waiters.append(request)
 
     def op_ps(self, request):
-        request.answer({"processes": [
-            {"pid": pid, "ppid": 0, "uid": 0, "host_pid": program.host_pid, "threads": 1, "start_ns": 0, "cpu_ns": 0,
-             "comm": program.args.argv[0], "args": " ".join(program.args.argv), "tty": ""}
-            for pid, program in self.programs.items() if program.status is None and program.host_pid]})
+        request.answer(
+            {
+                "processes": [
+                    {
+                        "pid": pid,
+                        "ppid": 0,
+                        "uid": 0,
+                        "host_pid": program.host_pid,
+                        "threads": 1,
+                        "start_ns": 0,
+                        "cpu_ns": 0,
+                        "comm": program.args.argv[0],
+                        "args": " ".join(program.args.argv),
+                        "tty": "",
+                    }
+                    for pid, program in self.programs.items()
+                    if program.status is None and program.host_pid
+                ]
+            }
+        )
 
     def op_pause(self, request):
         self.status = "paused"
@@ -146,6 +162,7 @@ class FakeKernel:
 def boot(args):
     """Stands for kernel.boot.sandbox.boot."""
     from kernel.boot.jail import close_jail
+
     kernel = FakeKernel(args)
     if args.process.argv[0] == "crash":
         raise ValueError("the kernel fell over")
@@ -171,8 +188,11 @@ def serve(sock_fd, attaches):
 
 def install():
     """Puts the pretended kernel and gofer where the real ones would be imported from."""
-    for name, functions in (("kernel.boot.sandbox", {"boot": boot, "prepare": lambda: None}), ("gofer.main", {"serve": serve}),
-                            ("gofer.jail", {"enter": lambda *args: None})):
+    for name, functions in (
+        ("kernel.boot.sandbox", {"boot": boot, "prepare": lambda: None}),
+        ("gofer.main", {"serve": serve}),
+        ("gofer.jail", {"enter": lambda *args: None}),
+    ):
         module = types.ModuleType(name)
         module.__dict__.update(functions)
         sys.modules[name] = module
@@ -183,4 +203,5 @@ def install():
 if __name__ == "__main__":
     install()
     import runsc
+
     runsc.main(sys.argv)

@@ -22,9 +22,12 @@ V2 = "26 25 0:23 / /sys/fs/cgroup rw shared:10 - cgroup2 cgroup2 rw\n"
 def test_hybrid_host():
     hierarchies = Hierarchies(V1, V1_OWN)
     assert plan(hierarchies, "/docker/x", True) == {
-        "cpu": "/sys/fs/cgroup/cpu,cpuacct/docker/x", "cpuacct": "/sys/fs/cgroup/cpu,cpuacct/docker/x",
-        "memory": "/sys/fs/cgroup/memory/docker/x", "systemd": "/sys/fs/cgroup/systemd/docker/x",
-        "unified": "/sys/fs/cgroup/unified/docker/x"}
+        "cpu": "/sys/fs/cgroup/cpu,cpuacct/docker/x",
+        "cpuacct": "/sys/fs/cgroup/cpu,cpuacct/docker/x",
+        "memory": "/sys/fs/cgroup/memory/docker/x",
+        "systemd": "/sys/fs/cgroup/systemd/docker/x",
+        "unified": "/sys/fs/cgroup/unified/docker/x",
+    }
     below = plan(hierarchies, "x", False)
     assert below["memory"] == "/sys/fs/cgroup/memory/inner/x"
     assert below["unified"] == "/sys/fs/cgroup/unified/u/x"
@@ -64,8 +67,14 @@ def test_limits_of_version_2(tmp_path):
     warnings = []
     Cgroup({"unified": str(tmp_path)}, warnings.append).limit(resources)
     texts = {name: (tmp_path / name).read_text() for name in names}
-    assert texts == {"memory.max": "100", "memory.swap.max": "200", "cpu.max": "5000 100000", "cpu.weight": "39",
-                     "pids.max": str(20 + OWN_TASKS), "cpuset.cpus": "0"}
+    assert texts == {
+        "memory.max": "100",
+        "memory.swap.max": "200",
+        "cpu.max": "5000 100000",
+        "cpu.weight": "39",
+        "pids.max": str(20 + OWN_TASKS),
+        "cpuset.cpus": "0",
+    }
     assert warnings == []
 
 

@@ -22,6 +22,7 @@ def wait_for(pid):
 def subreaper():
     """containerd's shim is one: orphans become our children."""
     import ctypes
+
     libc = ctypes.CDLL(None)
     libc.prctl(36, 1, 0, 0, 0)
     yield
@@ -282,6 +283,7 @@ def test_a_hook_may_ask_for_the_state(runtime, tmp_path):
 
 def test_help_knows_every_command(runtime):
     from oci.flags import COMMANDS
+
     text = runtime("help").stdout
     for name in COMMANDS:
         assert f"\n  {name} " in text
@@ -298,6 +300,7 @@ def test_list_formats(runtime):
 
 def test_spec_writes_a_config_that_we_accept(runtime, tmp_path):
     from oci.spec import parse_spec
+
     runtime("spec", "--bundle", tmp_path)
     spec = parse_spec((tmp_path / "config.json").read_bytes())
     assert spec.process.args == ["sh"]

@@ -38,8 +38,9 @@ def test_a_command_killed_while_it_creates(runtime, round_, eventually):
     bundle = bundle_in_cgroup(runtime)
     mounts = Path("/proc/self/mountinfo").read_text()
     random.seed(round_)
-    command = runtime.start("create", "--bundle", bundle, "c", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
+    command = runtime.start(
+        "create", "--bundle", bundle, "c", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     time.sleep(0.02 + random.random() * 0.2)
     command.kill()
     command.wait()
@@ -74,7 +75,7 @@ def test_delete_force_of_a_cut_state(runtime):
     pid = runtime.state()["pid"]
     path = runtime.root / "c" / "state.json"
     text = path.read_text()
-    path.write_text(text[:len(text) // 2])
+    path.write_text(text[: len(text) // 2])
     assert "damaged" in runtime("state", "c", status=128).stderr
     assert "damaged" in runtime("delete", "c", status=128).stderr
     assert runtime("list", "-q").stdout == ""

@@ -11,7 +11,8 @@ from oci.flags import COMMANDS, duration_ns, parse
 
 def test_what_containerd_sends():
     common, name, options, words = parse(
-        "--root /var/run/docker/runtime-runc/moby --log /b/log.json --log-format json create --bundle /b --pid-file /b/init.pid id".split())
+        "--root /var/run/docker/runtime-runc/moby --log /b/log.json --log-format json create --bundle /b --pid-file /b/init.pid id".split()
+    )
     assert (name, words) == ("create", ["id"])
     assert common["root"] == "/var/run/docker/runtime-runc/moby"
     assert (options["bundle"], options["pid-file"], options["console-socket"]) == ("/b", "/b/init.pid", "")
@@ -34,10 +35,19 @@ def test_exec_leaves_the_program_its_own_options():
     assert options["env"] == ("A=1", "B=2=3")
 
 
-@pytest.mark.parametrize(("line", "message"), [
-    ("-nope list", "flag provided but not defined: -nope"), ("nothing", 'unknown command "nothing"'), ("create", "takes ID"),
-    ("create a b", "takes ID"), ("create -bundle", "flag needs an argument: -bundle"), ("-debug=maybe list", 'invalid value "maybe"'),
-    ("kill a b c", "takes"), ("exec --preserve-fds=x a b", "invalid value")])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-nope list", "flag provided but not defined: -nope"),
+        ("nothing", 'unknown command "nothing"'),
+        ("create", "takes ID"),
+        ("create a b", "takes ID"),
+        ("create -bundle", "flag needs an argument: -bundle"),
+        ("-debug=maybe list", 'invalid value "maybe"'),
+        ("kill a b c", "takes"),
+        ("exec --preserve-fds=x a b", "invalid value"),
+    ],
+)
 def test_errors(line, message):
     with pytest.raises(UsageError, match=message):
         parse(line.split())
@@ -46,11 +56,24 @@ def test_errors(line, message):
 def test_help_and_version():
     assert parse([])[1] == "help"
     assert parse(["--version"])[1] == "version"
-    assert parse(["create", "--help"])[1:] [::2] == ("help", ["create"])
+    assert parse(["create", "--help"])[1:][::2] == ("help", ["create"])
 
 
-@pytest.mark.parametrize(("text", "ns"), [("1s", 10**9), ("1m30s", 90 * 10**9), ("1.5s", 1_500_000_000), ("300ms", 300 * 10**6), ("0", 0),
-                                          ("", None), ("5", None), ("1x", None), ("s", None), ("1.2.3s", None)])
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("1s", 10**9),
+        ("1m30s", 90 * 10**9),
+        ("1.5s", 1_500_000_000),
+        ("300ms", 300 * 10**6),
+        ("0", 0),
+        ("", None),
+        ("5", None),
+        ("1x", None),
+        ("s", None),
+        ("1.2.3s", None),
+    ],
+)
 def test_durations(text, ns):
     assert duration_ns(text) == ns
 

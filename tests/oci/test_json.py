@@ -11,7 +11,9 @@ from kernel.abi.json import JsonError, dumps, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner), max_leaves=30)
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    max_leaves=30,
+)
 
 
 @given(VALUES)
@@ -48,9 +50,26 @@ def test_damaged_text_is_refused_or_means_what_python_says(value, data):
             assert loads(bytes(text)) == expected
 
 
-@pytest.mark.parametrize("text", [b"", b"[", b"[1,]", b"{\"a\"}", b"01", b"1.", b"+1",
-                                  b"\"\x01\"", b"\"\\ud8\"", b"[" * 1000, b"nul", b"1 2", b"'a'",
-                                  b"\xef\xbb\xbf1", b"\"\xff\""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[",
+        b"[1,]",
+        b'{"a"}',
+        b"01",
+        b"1.",
+        b"+1",
+        b'"\x01"',
+        b'"\\ud8"',
+        b"[" * 1000,
+        b"nul",
+        b"1 2",
+        b"'a'",
+        b"\xef\xbb\xbf1",
+        b'"\xff"',
+    ],
+)
 def test_what_is_no_json(text):
     with pytest.raises(JsonError):
         loads(text)

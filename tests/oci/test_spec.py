@@ -13,18 +13,36 @@ from oci.spec import SpecError, parse_process, parse_resources, parse_spec
 
 DOCKER = {
     "ociVersion": "1.0.2-dev",
-    "process": {"user": {"uid": 1000, "gid": 1000, "additionalGids": [10, 20]}, "args": ["true"], "env": ["A=b"], "cwd": "/",
-                "capabilities": {"bounding": ["CAP_CHOWN", "CAP_KILL"]}, "oomScoreAdj": 0,
-                "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 18446744073709551615, "soft": 1024}]},
-    "root": {"path": "/var/lib/docker/overlay2/x/merged"}, "hostname": "abc",
-    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"]},
-               {"destination": "/etc/hosts", "type": "bind", "source": "/h", "options": ["rbind", "ro", "rprivate"]}],
+    "process": {
+        "user": {"uid": 1000, "gid": 1000, "additionalGids": [10, 20]},
+        "args": ["true"],
+        "env": ["A=b"],
+        "cwd": "/",
+        "capabilities": {"bounding": ["CAP_CHOWN", "CAP_KILL"]},
+        "oomScoreAdj": 0,
+        "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 18446744073709551615, "soft": 1024}],
+    },
+    "root": {"path": "/var/lib/docker/overlay2/x/merged"},
+    "hostname": "abc",
+    "mounts": [
+        {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"]},
+        {"destination": "/etc/hosts", "type": "bind", "source": "/h", "options": ["rbind", "ro", "rprivate"]},
+    ],
     "hooks": {"prestart": [{"path": "/proc/1/exe", "args": ["libnetwork-setkey"], "timeout": 3}]},
-    "linux": {"sysctl": {"net.ipv4.ip_unprivileged_port_start": "0"}, "cgroupsPath": "/docker/x",
-              "namespaces": [{"type": "mount"}, {"type": "network", "path": "/proc/1/ns/net"}],
-              "resources": {"memory": {"limit": 1 << 30, "swap": -1}, "cpu": {"shares": 2, "quota": 50000}, "pids": {"limit": 20},
-                            "blockIO": {"weight": 0}, "devices": [{"allow": False, "access": "rwm"}]},
-              "maskedPaths": ["/proc/kcore"], "unknown": {"x": 1}},
+    "linux": {
+        "sysctl": {"net.ipv4.ip_unprivileged_port_start": "0"},
+        "cgroupsPath": "/docker/x",
+        "namespaces": [{"type": "mount"}, {"type": "network", "path": "/proc/1/ns/net"}],
+        "resources": {
+            "memory": {"limit": 1 << 30, "swap": -1},
+            "cpu": {"shares": 2, "quota": 50000},
+            "pids": {"limit": 20},
+            "blockIO": {"weight": 0},
+            "devices": [{"allow": False, "access": "rwm"}],
+        },
+        "maskedPaths": ["/proc/kcore"],
+        "unknown": {"x": 1},
+    },
 }
 
 
@@ -58,26 +76,29 @@ def changed(path, value):
     return spec
 
 
-@pytest.mark.parametrize(("path", "value", "message"), [
-    (["ociVersion"], None, "F: ociVersion: is missing"),
-    (["ociVersion"], "2.0", 'F: ociVersion: "2.0" is not supported'),
-    (["root"], None, "F: root.path: is missing"),
-    (["process", "args"], "sh", "F: process.args: expected a list, found a string"),
-    (["process", "args"], ["a", 1], r"F: process.args\[1\]: expected a string, found a whole number"),
-    (["process", "args"], ["a\0b"], r"F: process.args\[0\]: holds a zero byte"),
-    (["process", "cwd"], "x", "F: process.cwd: must be an absolute path"),
-    (["process", "user", "uid"], -1, "F: process.user.uid: -1 is out of range"),
-    (["process", "user", "uid"], 1.5, "F: process.user.uid: expected a whole number, found a number"),
-    (["process", "user", "uid"], True, "F: process.user.uid: expected a whole number, found true or false"),
-    (["process", "capabilities", "bounding"], ["CAP_X"], 'F: process.capabilities.bounding: unknown capability "CAP_X"'),
-    (["process", "rlimits", 0, "type"], "RLIMIT_X", r'F: process.rlimits\[0\].type: unknown limit "RLIMIT_X"'),
-    (["mounts", 1, "source"], None, r"F: mounts\[1\].source: is missing"),
-    (["mounts", 0, "destination"], None, r"F: mounts\[0\].destination: is missing"),
-    (["hooks", "prestart", 0, "path"], "x", r"F: hooks.prestart\[0\].path: must be an absolute path"),
-    (["linux", "namespaces", 0, "type"], "x", r'F: linux.namespaces\[0\].type: unknown namespace "x"'),
-    (["linux", "namespaces"], [{"type": "pid"}, {"type": "pid"}], "F: linux.namespaces: names a namespace twice"),
-    (["linux", "resources", "pids", "limit"], "x", "F: linux.resources.pids.limit: expected a whole number, found a string"),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["ociVersion"], None, "F: ociVersion: is missing"),
+        (["ociVersion"], "2.0", 'F: ociVersion: "2.0" is not supported'),
+        (["root"], None, "F: root.path: is missing"),
+        (["process", "args"], "sh", "F: process.args: expected a list, found a string"),
+        (["process", "args"], ["a", 1], r"F: process.args\[1\]: expected a string, found a whole number"),
+        (["process", "args"], ["a\0b"], r"F: process.args\[0\]: holds a zero byte"),
+        (["process", "cwd"], "x", "F: process.cwd: must be an absolute path"),
+        (["process", "user", "uid"], -1, "F: process.user.uid: -1 is out of range"),
+        (["process", "user", "uid"], 1.5, "F: process.user.uid: expected a whole number, found a number"),
+        (["process", "user", "uid"], True, "F: process.user.uid: expected a whole number, found true or false"),
+        (["process", "capabilities", "bounding"], ["CAP_X"], 'F: process.capabilities.bounding: unknown capability "CAP_X"'),
+        (["process", "rlimits", 0, "type"], "RLIMIT_X", r'F: process.rlimits\[0\].type: unknown limit "RLIMIT_X"'),
+        (["mounts", 1, "source"], None, r"F: mounts\[1\].source: is missing"),
+        (["mounts", 0, "destination"], None, r"F: mounts\[0\].destination: is missing"),
+        (["hooks", "prestart", 0, "path"], "x", r"F: hooks.prestart\[0\].path: must be an absolute path"),
+        (["linux", "namespaces", 0, "type"], "x", r'F: linux.namespaces\[0\].type: unknown namespace "x"'),
+        (["linux", "namespaces"], [{"type": "pid"}, {"type": "pid"}], "F: linux.namespaces: names a namespace twice"),
+        (["linux", "resources", "pids", "limit"], "x", "F: linux.resources.pids.limit: expected a whole number, found a string"),
+    ],
+)
 def test_errors_name_file_key_and_type(path, value, message):
     with pytest.raises(SpecError, match="^" + message):
         read(changed(path, value))
@@ -90,8 +111,11 @@ def paths(value, path=()):
         yield from paths(inner, (*path, key))
 
 
-ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-                        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
 
 
 @given(st.sampled_from([path for path in paths(DOCKER) if path]), ANYTHING)
