@@ -58,6 +58,11 @@ cdef class Tmpfs(FileSystem):
             values.update(files=self.nr_inodes, ffree=max(self.nr_inodes - self.used_inodes, 0))
         return values
 
+    cpdef unmounted(self):
+        """Give the memory back now: inodes and file system refer to each other and would wait for the garbage collector."""
+        self.root_dentry = None
+        (<TmpfsDirectory> self.root).entries = {}
+
     cpdef str show_options(self):
         return shown_options(self.options)
 

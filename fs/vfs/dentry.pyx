@@ -33,7 +33,7 @@ cpdef Dentry root_dentry(FileSystem fs):
 
 
 cpdef forget_tree(Dentry root):
-    """The file system's last mount went: the cache holds its dentries no longer."""
+    """The file system's last mount went: nothing holds its dentries any longer but who uses them, not even their parents."""
     cdef Dentry dentry
     cdef list pending = [root]
     while pending:
@@ -41,6 +41,7 @@ cpdef forget_tree(Dentry root):
         cached.pop(dentry, None)
         if dentry.children:
             pending.extend(dentry.children.values())
+            dentry.children = None
 
 
 cdef class Dentry:

@@ -24,6 +24,7 @@ cdef class FileSystem:                   # "super block": one mounted instance, 
     cdef public object root_dentry       # fs.vfs.dentry.Dentry of root: all mounts share one tree; None until mounted
     cpdef dict statfs(self)
     cpdef sync(self)
+    cpdef unmounted(self)
     cpdef str show_options(self)
 
 

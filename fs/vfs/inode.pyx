@@ -52,6 +52,9 @@ cdef class FileSystem:
     cpdef sync(self):
         """syncfs(2)."""
 
+    cpdef unmounted(self):
+        """The last mount went, and nobody uses anything in it."""
+
     cpdef str show_options(self):
         """Options behind rw/ro in /proc/mounts, with a leading comma; or nothing."""
         return ""

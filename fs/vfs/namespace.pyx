@@ -127,6 +127,8 @@ cdef class MountNamespace:
             mount.fs.sync()
         self.expel(mount)
         mount.detach()
+        if mount.fs.nr_mounts == 0:
+            mount.fs.unmounted()
 
     def pivot_root(self, Path new, Path old, Path root):
         """pivot_root(2): new becomes the root of the namespace, and what was the root (the caller's) is shown at old."""

@@ -2,6 +2,7 @@
 """Mount namespaces: covering, bind, move, pivot_root, busy mounts, copies, and what /proc says of them."""
 
 import errno
+import gc
 
 import pytest
 from vfs_world import AT_FDCWD, FakeTask, fails, read, write
@@ -227,6 +228,20 @@ def test_the_cache_forgets_a_file_system_without_mounts(task):
     assert cache_size() >= before + 50
     task.fs.mounts.umount(at(task, b"/a"))
     assert cache_size() <= before + 1
+
+
+def test_umount_gives_the_memory_back_at_once(task):
+    gc.disable()
+    try:
+        mounted = mount(task, b"/a")
+        make(task, b"/a/f", b"x" * 4096)
+        quota = mounted.fs.quota
+        assert quota.used == 1
+        del mounted
+        task.fs.mounts.umount(at(task, b"/a"))
+        assert quota.used == 0
+    finally:
+        gc.enable()
 
 
 def test_proc_files(task):
