@@ -27,8 +27,10 @@ from kernel.abi.fs import (
     S_IFMT,
     S_IFREG,
 )
-from kernel.abi.signal import SIGXFSZ
+from kernel.abi.signal import SI_USER, SIGXFSZ
 from kernel.abi.task import RLIMIT_FSIZE
+from kernel.signal.pending import kill_info
+from kernel.signal.send import send_to_task
 from kernel.syscalls.kinds import Fd, Int, Long, OpenFile, OptPath, Path, Ptr, UInt
 from kernel.syscalls.stat import find
 from kernel.syscalls.table import syscall
@@ -216,9 +218,7 @@ def sys_fallocate(task, file: OpenFile, mode: Int, offset: Long, length: Long):
 def check_size_limit(task, size):
     """RLIMIT_FSIZE: SIGXFSZ and EFBIG."""
     if size > task.group.limits.soft(RLIMIT_FSIZE):
-        from kernel.signal.send import send_to_task
-
-        send_to_task(task, SIGXFSZ)
+        send_to_task(task, kill_info(SIGXFSZ, SI_USER, task.group.pid, task.creds.uid))
         raise Errno(EFBIG)
 
 
