@@ -337,8 +337,8 @@ def integer(text):
 
 def duration_ns(text):
     """1m30s, 500ms, as Go writes durations; None if it is none."""
-    if text == "0":
-        return 0
+    if text in ("", "0"):
+        return 0 if text else None
     total = 0.0
     while text:
         digits = leading(text, "0123456789.")
@@ -347,7 +347,7 @@ def duration_ns(text):
             return None
         total += float(digits) * UNITS_NS[unit]
         text = text[len(digits) + len(unit) :]
-    return int(total) or None
+    return int(total)
 
 
 def leading(text, characters):
