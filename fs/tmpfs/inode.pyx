@@ -7,7 +7,7 @@ Rule: an operation that fails has changed nothing. POSIX ACLs are not kept: sett
 
 from kernel.abi.errno cimport EEXIST, EINVAL, EMLINK, ENODATA, ENOENT, ENOSPC, ENOTEMPTY, EOPNOTSUPP, EPERM, Errno
 from kernel.abi.fs cimport (
-    F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, RENAME_EXCHANGE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, TMPFS_MAGIC,
+    F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, RENAME_EXCHANGE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, TMPFS_MAGIC,
     XATTR_CREATE, XATTR_REPLACE,
 )
 
@@ -16,7 +16,7 @@ from fs.vfs.file cimport File
 from fs.vfs.inode cimport now_ns
 from fs.vfs.permission cimport new_owner
 
-from fs.tmpfs.options import parse_options, shown_options
+from fs.tmpfs.options import default_pages, parse_options, shown_options
 
 cdef enum:
     PAGE = 4096
@@ -32,7 +32,8 @@ cdef class Tmpfs(FileSystem):
     def __init__(self, str options="", str source="tmpfs", str type_name="tmpfs"):
         FileSystem.__init__(self, type_name, source)
         parsed = parse_options(options)
-        self.quota = Quota()
+        self.quota = Quota(default_pages())
+        self.nr_inodes = self.quota.limit
         self.options = {}
         self.root = TmpfsDirectory(self, S_IFDIR | parsed.get("mode", 0o1777))
         self.root.nlink = 2
@@ -147,10 +148,10 @@ cdef class TmpfsDirectory(TmpfsInode):
         return [(name, (<TmpfsInode> inode).ino, (<TmpfsInode> inode).mode & S_IFMT) for name, inode in self.entries.items()]
 
     cpdef Inode create(self, bytes name, unsigned int mode, object creds):
-        return self.adopt(name, TmpfsRegular(self.fs, mode), creds)
+        return self.adopt(name, TmpfsRegular(self.fs, S_IFREG | mode & PERMISSIONS), creds)
 
     cpdef Inode mkdir(self, bytes name, unsigned int mode, object creds):
-        inode = self.adopt(name, TmpfsDirectory(self.fs, mode), creds)
+        inode = self.adopt(name, TmpfsDirectory(self.fs, S_IFDIR | mode & PERMISSIONS), creds)
         inode.nlink = 2
         self.nlink += 1
         return inode

@@ -38,7 +38,7 @@ def new_memfd(bytes name, creds, bint sealable, bint no_exec):
     cdef File file
     global memfds
     if memfds is None:
-        memfds = Tmpfs("")
+        memfds = Tmpfs("size=0,nr_inodes=0")
     inode = TmpfsRegular(memfds, S_IFREG | (0o666 if no_exec else 0o777))
     inode.uid, inode.gid = creds.fsuid, creds.fsgid
     inode.nlink = 0

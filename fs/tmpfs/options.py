@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mount options of tmpfs (tmpfs(5)): the data string of mount(2) as a dict, and back for /proc/mounts."""
 
+import posix
+
 from kernel.abi.errno import EINVAL, Errno
 
 PAGE = 4096
@@ -8,13 +10,18 @@ SUFFIXES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50
 # Accepted, and of no consequence here.
 IGNORED = {"huge", "mpol", "inode32", "inode64", "noswap", "swap"}
 
-total_memory = 1 << 30
+total_memory = posix.sysconf("SC_PHYS_PAGES") * PAGE
 
 
 def set_total_memory(count):
-    """At boot: the bytes that size=50% refers to, and half of which is the default size."""
+    """The bytes that size=50% refers to, and half of which is the default size, if that is not the host's memory."""
     global total_memory
     total_memory = count
+
+
+def default_pages():
+    """The size of an instance that was given none."""
+    return total_memory // PAGE // 2
 
 
 def parse_options(text):
