@@ -6,8 +6,8 @@ from libc.stdint cimport uint64_t
 from kernel.platform.notify cimport Listener
 from kernel.platform.platform cimport GuestThread, HostCall
 from kernel.platform.space cimport StubSpace
-from kernel.platform.x86_64.abi cimport MAX_HOST_CALLS, machine, report
-from kernel.platform.x86_64.frame cimport FrameLayout
+from kernel.platform.x86_64.abi cimport MAX_HOST_CALLS
+from kernel.platform.x86_64.state cimport MachineThread
 
 
 cpdef enum:                              # SystrapThread.state
@@ -21,19 +21,14 @@ cpdef enum:                              # SystrapThread.state
     GONE                                 # its process is dead
 
 
-cdef class SystrapThread(GuestThread):
+cdef class SystrapThread(MachineThread):
     cdef StubSpace stub                  # space, with its type
     cdef Listener listener
-    cdef FrameLayout layout
     cdef dict births                     # nonce -> thread, of the platform
     cdef readonly int slot               # -1 until known
     cdef readonly int state
     cdef readonly unsigned int seq       # of its last request
     cdef uint64_t notification           # 0: none
-    cdef machine machine
-    cdef report said
-    cdef long original                   # number of the system call, as rax had it
-    cdef char *image                     # vector state in our memory; NULL: in the slot, where machine.xsave says
     cdef bint kicked                     # SIG_INTR is on its way
     cdef bint newborn                    # no bell yet
     cdef bint parking
@@ -54,9 +49,6 @@ cdef class SystrapThread(GuestThread):
     cdef int give_birth(self, SystrapThread child, unsigned int order, bint then_resume) except -1
     cdef void order_birth(self, unsigned int order) noexcept
     cdef bint permits(self, int number, const uint64_t *args) noexcept
-    cdef void load_image(self, char *into) noexcept
-    cdef void store_image(self, const char *image) noexcept
-    cdef void keep_image(self, const char *image) noexcept
     cdef void put_state(self) noexcept
     cdef void give_order(self, unsigned int order, bint then_resume) noexcept
     cdef bint give_descriptors(self) noexcept
