@@ -15,6 +15,7 @@ cdef class GuestBuffer(UserBuffer):
     cdef list pieces                     # (address, length), none empty
     cdef int piece                       # where the cursor is
     cdef Py_ssize_t offset               # bytes into that piece
+    cdef Py_ssize_t move(self, char *memory, Py_ssize_t count, bint out) except -1
     cdef void advance(self, Py_ssize_t got, Py_ssize_t length)
 
 

@@ -5,7 +5,11 @@ A cursor runs through the buffer, so a file kind calls put() or take() as often 
 byte is fetched once, by take(), and a file kind keeps the bytes, never the address.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+
 from kernel.abi.errno cimport EFAULT, Errno
+from kernel.platform.platform cimport Space
+from kernel.task.task cimport Task
 
 MAX_RW_COUNT = 0x7ffff000
 
@@ -49,36 +53,45 @@ cdef class GuestBuffer(UserBuffer):
                 self.count += length
 
     cpdef Py_ssize_t put(self, data) except -1:
-        cdef Py_ssize_t total = 0, want, got
-        view = memoryview(data).cast("B")
-        while total < len(view) and self.piece < len(self.pieces):
-            address, length = self.pieces[self.piece]
-            want = min(<Py_ssize_t> length - self.offset, len(view) - total)
-            got = self.task.copy_out_some(address + self.offset, view[total:total + want])
+        cdef const unsigned char[::1] view
+        cdef Py_ssize_t length = len(data)
+        if length == 0 or self.left() == 0:
+            return 0
+        if isinstance(data, bytes):
+            return self.move(PyBytes_AS_STRING(data), length, True)
+        view = data
+        return self.move(<char *> &view[0], len(view), True)
+
+    cpdef bytes take(self, Py_ssize_t count):
+        cdef bytes data
+        cdef Py_ssize_t got
+        count = min(count, self.left())
+        if count <= 0:
+            return b""
+        data = PyBytes_FromStringAndSize(NULL, count)
+        got = self.move(PyBytes_AS_STRING(data), count, False)
+        return data if got == count else data[:got]
+
+    cdef Py_ssize_t move(self, char *memory, Py_ssize_t count, bint out) except -1:
+        """Copy at the cursor, out of or into our memory, up to the end of the buffer or a bad page. EFAULT if nothing could be."""
+        cdef Space space = None if (<Task> self.task).mm is None else (<Task> self.task).mm.space
+        cdef Py_ssize_t total = 0, want
+        cdef unsigned long address, length
+        cdef long got
+        while total < count and self.piece < len(self.pieces) and space is not None:
+            address, length = <tuple> self.pieces[self.piece]
+            address += self.offset
+            want = min(<Py_ssize_t> length - self.offset, count - total)
+            got = space.write(address, memory + total, want) if out else space.read(address, memory + total, want)
+            if got <= 0:
+                break
             total += got
             self.advance(got, length)
             if got < want:
                 break
-        if total == 0 and len(view) and self.left():
+        if total == 0:
             raise Errno(EFAULT)
         return total
-
-    cpdef bytes take(self, Py_ssize_t count):
-        cdef Py_ssize_t total = 0, want
-        parts = []
-        count = min(count, self.left())
-        while total < count:
-            address, length = self.pieces[self.piece]
-            want = min(<Py_ssize_t> length - self.offset, count - total)
-            part = self.task.copy_in_some(address + self.offset, want)
-            parts.append(part)
-            total += len(part)
-            self.advance(len(part), length)
-            if len(part) < want:
-                break
-        if total == 0 and count:
-            raise Errno(EFAULT)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     cpdef give_back(self, Py_ssize_t count):
         cdef Py_ssize_t step
