@@ -23,6 +23,7 @@ from kernel.signal.pending cimport kill_info
 from kernel.signal.send cimport send_to_task
 from kernel.syscalls.table cimport define
 from kernel.task.task cimport Task
+from net.socket.socket cimport Socket
 
 from fs.vfs.notify import notify_path
 
@@ -41,6 +42,14 @@ cdef enum:
     WRITE_EVENTS = POLLOUT | POLLHUP | POLLERR
     OWN_POSITION = -1                    # use and move the file's own position
     SET_ID_BITS = 0o6000
+    NEVER = -1
+
+
+cdef class Moved:
+    """A call between its attempts: bytes moved so far, and when SO_RCVTIMEO or SO_SNDTIMEO ends it."""
+    cdef long total
+    cdef long long deadline_ns
+
 
 cdef unsigned long ADDRESS_END = 0x7ffffffff000   # access_ok: beyond it EFAULT before anything else happens
 cdef unsigned long RLIM_INFINITY = 0xffffffffffffffff
@@ -162,7 +171,7 @@ define(328, "pwritev2(fd: Fd, vec: Ptr, vlen: ULong, pos_l: Long, pos_h: Long, f
 
 cdef long read_into(Task task, File file, list pieces, long long pos, int rwf) except? -1:
     """Read from `pos` (or OWN_POSITION) into guest memory: the count, -errno, or BLOCKED."""
-    cdef long total = 0 if task.progress is None else task.progress
+    cdef long total = 0 if task.progress is None else (<Moved> task.progress).total
     cdef bint regular = (<unsigned int> file.inode.mode & S_IFMT) == S_IFREG
     cdef GuestBuffer buf = GuestBuffer(task, remaining(pieces, total))
     cdef long got = 0
@@ -175,7 +184,7 @@ cdef long read_into(Task task, File file, list pieces, long long pos, int rwf) e
             tell_watchers(file, IN_ACCESS)
         if not regular or buf.left() == 0:
             return total
-    if got == -EAGAIN and may_wait(file, regular, rwf) and (regular or total == 0):
+    if got == -EAGAIN and may_wait(task, file, regular, rwf) and (regular or total == 0):
         return wait_for(task, file, READ_EVENTS, total)
     return total if total or got == 0 else got
 
@@ -205,7 +214,7 @@ cdef long read_once(Task task, File file, GuestBuffer buf, long long pos, long t
 
 cdef long write_from(Task task, File file, list pieces, long long pos, int rwf) except? -1:
     """Write guest memory at `pos` (or OWN_POSITION): the count, -errno, or BLOCKED."""
-    cdef long total = 0 if task.progress is None else task.progress
+    cdef long total = 0 if task.progress is None else (<Moved> task.progress).total
     cdef unsigned int kind = <unsigned int> file.inode.mode & S_IFMT
     cdef bint regular = kind == S_IFREG
     cdef bint takes_all = regular or kind == S_IFIFO or kind == S_IFSOCK or kind == S_IFCHR
@@ -227,7 +236,7 @@ cdef long write_from(Task task, File file, list pieces, long long pos, int rwf) 
             tell_watchers(file, IN_MODIFY)
         if not takes_all or total >= goal:
             return total
-    if put == -EAGAIN and may_wait(file, regular, rwf):
+    if put == -EAGAIN and may_wait(task, file, regular, rwf):
         return wait_for(task, file, WRITE_EVENTS, total)
     if put == -EPIPE:
         signal_self(task, SIGPIPE)
@@ -249,20 +258,28 @@ cdef long write_once(Task task, File file, GuestBuffer buf, long long pos, long 
     return put
 
 
-cdef bint may_wait(File file, bint regular, int rwf):
+cdef bint may_wait(Task task, File file, bint regular, int rwf):
     """-EAGAIN means to wait: O_NONBLOCK has no meaning for regular files."""
-    return not rwf & RWF_NOWAIT and (regular or not file.flags & O_NONBLOCK)
+    return not rwf & RWF_NOWAIT and not task.timed_out and (regular or not file.flags & O_NONBLOCK)
 
 
 cdef long wait_for(Task task, File file, unsigned int events, long total) except? -1:
-    task.progress = total
+    cdef Moved moved = task.progress
+    if moved is None:
+        moved = task.progress = Moved()
+        moved.deadline_ns = NEVER
+        if isinstance(file, Socket):
+            timeout = (<Socket> file).rcvtimeo_ns if events & POLLIN else (<Socket> file).sndtimeo_ns
+            if timeout:
+                moved.deadline_ns = task.kernel.clock.monotonic_ns() + timeout
+    moved.total = total
     task.wait_on(file.poll_queue(), events)
-    return task.block(-1, ERESTARTSYS, count_so_far if total else None)
+    return task.block(moved.deadline_ns, ERESTARTSYS, count_so_far if total else None)
 
 
 def count_so_far(Task task):
     """A handler is going to run: the call ends with what it has moved."""
-    return task.progress
+    return (<Moved> task.progress).total
 
 
 cdef File readable(Task task, unsigned long fd):
