@@ -104,6 +104,19 @@ cdef class ExtendedServer(Server):
             localfs.fail()
         return ()
 
+    def Treopen(self):
+        """The memfd that came with the request, read-only."""
+        if self.given < 0:
+            raise Errno(EINVAL)
+        given, self.given = self.given, -1
+        try:
+            if localfs.mode_of(given) & libc.S_IFMT != libc.S_IFREG:
+                raise Errno(EINVAL)
+            self.donation = localfs.reopen(given, libc.O_RDONLY)
+        finally:
+            libc.close(given)
+        return ()
+
     def Tlist(self, number, new_number, bytes name, unsigned long offset, unsigned int count, bint with_attributes):
         """Walk one name (none: stay) and list that directory from offset on; it is open from the first listing to the last."""
         cdef Fid fid = self.fid(number)

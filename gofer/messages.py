@@ -105,4 +105,7 @@ MESSAGES = [
     # (8 bytes) and attributes (153; valid is 0 if there are none). is_complete: nothing follows.
     (218, "Tlist", "fid:u32 newfid:u32 name:str offset:u64 count:u32 with_attributes:u8"),
     (219, "Rlist", "entries:data is_complete:u8"),
+    # The descriptor of a regular file (a memfd) that came with the request, once more and read-only: the client can't open anything.
+    (220, "Treopen", ""),
+    (221, "Rreopen", ""),
 ]

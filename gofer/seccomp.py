@@ -16,7 +16,7 @@ AT_NUMBER, AT_ARCH, AT_THIRD_ARGUMENT = 0, 4, 32
 
 # (number, name, reason)
 ALLOWED = (
-    (45, "recvfrom", "requests"),
+    (47, "recvmsg", "requests, with a descriptor for Treopen"),
     (46, "sendmsg", "replies"),
     (257, "openat", "walks, opens"),
     (332, "statx", "attributes"),

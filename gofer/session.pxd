@@ -12,6 +12,7 @@ cdef class Session:
     cdef bint extended                   # our extension was negotiated
     cdef list handlers                   # by message type; None where there is none
     cdef int donation                    # descriptor to send with the reply; -1
+    cdef int given                       # descriptor that came with the last request; -1
 
     cdef Fid fid(self, unsigned int number)
     cdef int set_fid(self, unsigned int number, Fid fid) except -1
@@ -19,4 +20,5 @@ cdef class Session:
     cdef bint answer(self, const unsigned char *message, Py_ssize_t size) except -1
     cdef bytes reply_to(self, const unsigned char *message, Py_ssize_t size)
     cdef bint send(self, bytes reply)
+    cdef Py_ssize_t receive_some(self, unsigned char *into, Py_ssize_t room) noexcept
     cdef void drop_donation(self)

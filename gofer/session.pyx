@@ -33,7 +33,7 @@ cdef class Session:
         self.trees = trees
         self.fids = {}
         self.msize = MSIZE_MIN
-        self.donation = -1
+        self.donation = self.given = -1
         self.handlers = [None] * 256
         self.handlers[TVERSION] = self.Tversion
 
@@ -45,8 +45,7 @@ cdef class Session:
             raise MemoryError()
         try:
             while True:
-                with nogil:
-                    got = libc.recv(self.sock, buffer + have, 2 * MSIZE_MAX - have, 0)
+                got = self.receive_some(buffer + have, 2 * MSIZE_MAX - have)
                 if got <= 0:
                     return
                 have += got
@@ -58,6 +57,26 @@ cdef class Session:
         finally:
             free(buffer)
             self.fids.clear()
+
+    cdef Py_ssize_t receive_some(self, unsigned char *into, Py_ssize_t room) noexcept:
+        """Bytes, and a descriptor if one comes with them; one that nobody took is closed."""
+        cdef libc.msghdr header
+        cdef libc.iovec piece
+        cdef char control[64]
+        cdef libc.cmsghdr *rights
+        cdef Py_ssize_t got
+        memset(&header, 0, sizeof(header))
+        piece.iov_base, piece.iov_len = into, room
+        header.msg_iov, header.msg_iovlen = &piece, 1
+        header.msg_control, header.msg_controllen = control, libc.CMSG_LEN(sizeof(int))     # its padding would take a second one
+        with nogil:
+            got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC)
+        rights = libc.CMSG_FIRSTHDR(&header) if got > 0 else NULL
+        if rights != NULL and rights.cmsg_level == libc.SOL_SOCKET and rights.cmsg_type == libc.SCM_RIGHTS:
+            if self.given >= 0:
+                libc.close(self.given)
+            memcpy(&self.given, libc.CMSG_DATA(rights), sizeof(int))
+        return got
 
     def Tversion(self, unsigned int msize, bytes version):
         """Start afresh, in the dialect that both speak."""

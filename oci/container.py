@@ -36,6 +36,7 @@ class Making:
         self.birth = None
         self.master = -1  # of the container's pty, if we keep it
         self.wait_for_start = True
+        self.protects_init = True
         self.dies_with_parent = False
         self.owner = posix.geteuid()
 
@@ -121,6 +122,7 @@ class Making:
         args.stdio = open_stdio() if not spec.process.terminal else []
         args.control_fd = control.listen(self.container.directory_fd)
         args.wait_for_start = self.wait_for_start
+        args.protects_init = self.protects_init
         args.log_fd = self.log.debug_fd
         args.debug, args.strace = common["debug"], common["strace"]
         args.strace_names = tuple(name for name in common["strace-syscalls"].split(",") if name)

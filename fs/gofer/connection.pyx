@@ -23,6 +23,7 @@ cdef enum:
     MAX_CLUNKS = 4096                    # in one message
 
 cdef Layout T_CLUNKS = layout_of(number_of("Tclunks"))
+cdef Layout T_REOPEN = layout_of(number_of("Treopen"))
 cdef Layout T_VERSION = layout_of(number_of("Tversion"))
 
 
@@ -85,6 +86,32 @@ cdef class Connection:
             message = self.with_clunks(message)
         self.send(message)
         return self.receive(layout_of(request.number + 1))
+
+    def reopen_read_only(self, int fd):
+        """A read-only descriptor of the memfd behind fd. Nobody here can open anything, so the gofer does."""
+        cdef libc.msghdr header
+        cdef libc.iovec piece
+        cdef char control[64]
+        cdef libc.cmsghdr *rights
+        if self.dead:
+            raise Errno(EIO)
+        message = emit_values(T_REOPEN, TAG, ())
+        memset(&header, 0, sizeof(header))
+        piece.iov_base, piece.iov_len = PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message)
+        header.msg_iov, header.msg_iovlen = &piece, 1
+        header.msg_control, header.msg_controllen = control, libc.CMSG_SPACE(sizeof(int))
+        rights = libc.CMSG_FIRSTHDR(&header)
+        rights.cmsg_level, rights.cmsg_type, rights.cmsg_len = libc.SOL_SOCKET, libc.SCM_RIGHTS, libc.CMSG_LEN(sizeof(int))
+        memcpy(libc.CMSG_DATA(rights), &fd, sizeof(int))
+        self.donated = None
+        if libc.sendmsg(self.sock, &header, libc.MSG_NOSIGNAL) != PyBytes_GET_SIZE(message):
+            self.lost()
+        self.receive(layout_of(T_REOPEN.number + 1))
+        handle = self.take_donation()
+        if handle is None:
+            self.lost()
+        taken, handle.fd = handle.fd, -1
+        return taken
 
     cdef HostHandle take_donation(self):
         """The descriptor that came with the last reply; None."""
@@ -151,7 +178,7 @@ cdef class Connection:
         header.msg_iov = &piece
         header.msg_iovlen = 1
         header.msg_control = control
-        header.msg_controllen = libc.CMSG_SPACE(sizeof(int))
+        header.msg_controllen = libc.CMSG_LEN(sizeof(int))      # not CMSG_SPACE: its padding has room for a second one
         with nogil:
             got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC)
             while got < 0 and libc.errno == libc.EINTR:

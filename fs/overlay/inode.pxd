@@ -22,6 +22,9 @@ cdef class OverlayFileSystem(FileSystem):
 
 
 cdef class OverlayInode(Inode):
+    cdef unsigned int counted            # subdirectories and 2, of a merged directory; 0: not counted yet
+    cdef long long counted_at            # mtime then
+    cdef bint is_merged(self)
     cdef object __weakref__
     cdef readonly Inode upper            # None until copied up
     cdef readonly Inode lower            # None if made above

@@ -117,16 +117,26 @@ cdef class OverlayInode(Inode):
             self.nlink = real.nlink - min(self.lost_names, real.nlink)
         else:
             self.nlink = real.nlink + (record.lower_names if record is not None else 0)
-        if real.mode & S_IFMT == S_IFDIR and real.nlink and (record is None or record.lower is not None):
-            self.nlink = 1               # of a merged directory nobody counts the subdirectories
+        if self.is_merged() and real.nlink:
+            self.nlink = self.counted or 1
         return 0
 
     cdef UpperRecord record(self):
         return None if self.upper is None else (<OverlayFileSystem> self.fs).records.get(self.upper)
 
+    cdef bint is_merged(self):
+        """A directory with contents from above and from below."""
+        return self.upper is not None and self.lower is not None and self.mode & S_IFMT == S_IFDIR
+
     cpdef refresh(self):
         self.real().refresh()
         self.mirror()
+        if self.is_merged() and self.counted_at != self.mtime_ns:
+            self.counted = 2
+            for entry in self.readdir():
+                self.counted += entry[2] & S_IFMT == S_IFDIR
+            self.counted_at = self.mtime_ns
+            self.nlink = self.counted
 
     cpdef Inode lookup(self, bytes name):
         upper = self.upper_entry(name)

@@ -11,6 +11,7 @@ import posix
 import traceback
 
 from fs.gofer.connection import Connection
+from fs.tmpfs.storage import set_reopen_read_only
 from kernel.abi.errno import EACCES, ENOENT, Errno
 from kernel.boot import filesystems, jail, machine, stdio, tables
 from kernel.boot.mounts import MountBuilder
@@ -58,6 +59,7 @@ class Sandbox:
         self.kernel = Kernel(Clock(), self.log)
         self.kernel.machine = HOST or machine.read_host()
         self.kernel.strace = args.strace
+        self.kernel.protects_init = args.protects_init
         self.kernel.services = self
 
     def log(self, text):
@@ -74,6 +76,7 @@ class Sandbox:
         kernel.limits = {**kernel.platform.limits(), "vdso": kernel.platform.vdso()}
         jail.close_jail(args)
         self.connection = Connection(args.gofer_fd)
+        set_reopen_read_only(self.connection.reopen_read_only)
         self.uts, self.ipc = UtsNamespace(args.hostname.encode() or b"localhost"), IpcNamespace()
         boot_task = BootTask(kernel)
         filesystems.begin(self, boot_task)
@@ -137,7 +140,11 @@ class Sandbox:
 
     def run(self):
         """Serve until the first process is gone; the exit status of this process."""
-        status = self.kernel.run()
+        try:
+            status = self.kernel.run()
+        except BaseException:
+            self.log(f"the kernel failed; the sandbox ends\n{traceback.format_exc()}")
+            posix._exit(128)
         if self.args.control_fd >= 0:
             self.service.init_ended(status)
         for console in self.consoles.values():

@@ -50,7 +50,7 @@ cdef int act(Task task, SigInfo info) except -1:
     default = default_action(info.signo)
     if default == IGNORE or default == CONTINUE:
         return 0
-    if task.group is task.kernel.init and info.signo != SIGKILL and info.error >= 0:
+    if task.group is task.kernel.init and task.kernel.protects_init and info.signo != SIGKILL:
         return 0
     if default == STOP:
         if info.signo == SIGSTOP or not task.group.pgrp.is_orphaned():

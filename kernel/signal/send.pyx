@@ -106,8 +106,9 @@ cdef bint fatal(ThreadGroup group, int signo, SigInfo info) except -1:
 
 
 cdef bint protected(ThreadGroup group, SigInfo info) except -1:
-    """Process 1 gets only signals that it handles, unless the host side sends them (marked by a negative error field)."""
-    return group is group.kernel.init and info.error >= 0
+    """Process 1 gets only signals that it handles; SIGKILL from the host side (marked by a negative error field) is the exception."""
+    kernel = group.kernel
+    return group is kernel.init and kernel.protects_init and (info.error >= 0 or info.signo != SIGKILL)
 
 
 cdef bint over_limit(ThreadGroup group) except -1:

@@ -24,6 +24,7 @@ cdef class Kernel(PlatformEvents):
     cdef public dict pgrps               # pgid -> ProcessGroup
     cdef public int last_pid
     cdef public ThreadGroup init         # pid 1; None before it started
+    cdef public bint protects_init       # process 1 gets only signals that it handles
     cdef public object machine           # kernel.boot.machine.Machine: what the guests may know of the host
     cdef public object log               # callable(str)
     cdef public bint strace

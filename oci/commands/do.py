@@ -24,6 +24,7 @@ def run(common, options, arguments, log):
     root = absolute(options["root"])
     config = dumps(specification(root, options, arguments))
     making = Making(common, log, f"runsc-do-{posix.getpid()}", root, config)
+    making.protects_init = False  # the command behaves as outside, although it is process 1
     return run_in_foreground(making, "", "", log)
 
 
