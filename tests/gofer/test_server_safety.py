@@ -312,3 +312,14 @@ def test_descriptors_do_not_leak(gofers, tree):
     client.sock.sendall(emit("Tclunks", 7, b"".join(fid.to_bytes(4, "little") for fid in range(10, 500))))
     assert client.ask("Tclunk", 9999) == errno.EBADF
     assert len(os.listdir(where)) <= before
+
+
+def test_descriptors_sent_to_the_server_are_not_kept(gofers, tree):
+    client = Client(gofers.start((tree, False)))
+    where = f"/proc/{gofers.pids[-1]}/fd"
+    before = len(os.listdir(where))
+    with open(tree / "file") as file:
+        for _ in range(20):
+            socket.send_fds(client.sock, [emit("Tgetattr", 7, 1, 0)], [file.fileno()] * 3)
+            assert parse(client.receive())[0] == "Rgetattr"
+    assert len(os.listdir(where)) <= before + 1
