@@ -6,10 +6,10 @@ MAX_QUEUED events the rest is lost and IN_Q_OVERFLOW says so.
 """
 
 import struct
-from collections import deque
+from _collections import deque
 
 from fs.anon.inode cimport anon_inode
-from kernel.abi.errno cimport EAGAIN, EEXIST, EINVAL, ENOSPC, ENOTTY, Errno
+from kernel.abi.errno cimport EAGAIN, EEXIST, EINVAL, EMFILE, ENOSPC, ENOTTY, Errno
 from kernel.abi.fs cimport (
     FIONREAD, IN_ALL_EVENTS, IN_DELETE_SELF, IN_IGNORED, IN_ISDIR, IN_MASK_ADD, IN_MASK_CREATE, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_UNMOUNT,
     O_RDONLY,
@@ -20,12 +20,14 @@ from kernel.mm.userbuffer cimport UserBuffer
 cdef enum:
     HEADER = 16                          # struct inotify_event without the name, and what names are padded to
     MAX_QUEUED = 16384                   # /proc/sys/fs/inotify/max_queued_events
-    MAX_WATCHES = 65536                  # of one instance: /proc/sys/fs/inotify/max_user_watches
+    MAX_WATCHES = 65536                  # of all instances: /proc/sys/fs/inotify/max_user_watches
+    MAX_INSTANCES = 128                  # /proc/sys/fs/inotify/max_user_instances
     ALWAYS = IN_IGNORED | IN_UNMOUNT | IN_Q_OVERFLOW
 
 cdef unsigned int ONESHOT = 0x80000000
 
 nr_watches = 0
+cdef int nr_instances = 0
 
 
 cdef class Watch:
@@ -51,6 +53,11 @@ cdef class Inotify(File):
     """An inotify instance."""
 
     def __init__(self, unsigned int flags=0):
+        """EMFILE beyond MAX_INSTANCES."""
+        global nr_instances
+        if nr_instances >= MAX_INSTANCES:
+            raise Errno(EMFILE)
+        nr_instances += 1
         self.inode = anon_inode(b"inotify")
         self.path = self.inode.path
         self.flags = O_RDONLY | flags
@@ -70,7 +77,7 @@ cdef class Inotify(File):
             kept = mask & ~(<unsigned int> (IN_MASK_ADD | IN_MASK_CREATE))
             watch.mask = watch.mask | kept if mask & IN_MASK_ADD else kept
             return watch.wd
-        if len(self.watches) >= MAX_WATCHES:
+        if nr_watches >= MAX_WATCHES:
             raise Errno(ENOSPC)
         self.last_wd += 1
         watch = Watch.__new__(Watch)
@@ -142,6 +149,8 @@ cdef class Inotify(File):
         return 0
 
     cpdef release(self):
+        global nr_instances
+        nr_instances -= 1
         for watch in list(self.watches.values()):
             self.forget(watch)
         self.queue.clear()

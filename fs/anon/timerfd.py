@@ -11,6 +11,8 @@ from kernel.abi.errno import EAGAIN, EINVAL
 from kernel.abi.fs import O_RDWR
 from kernel.abi.poll import POLLIN, POLLRDNORM
 
+NEVER_NS = 1 << 62  # beyond it a deadline does not fit the timer queue, and nobody lives to see it
+
 
 class TimerFd(File):
     """One timer."""
@@ -45,7 +47,7 @@ class TimerFd(File):
         return max(self.deadline_ns - self.kernel.clock.monotonic_ns(), 1), self.interval_ns
 
     def start(self):
-        self.timer = self.kernel.timers.add(self.deadline_ns, self.went_off)
+        self.timer = self.kernel.timers.add(min(self.deadline_ns, NEVER_NS), self.went_off)
 
     def disarm(self):
         """No deadline, nothing counted."""

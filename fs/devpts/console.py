@@ -11,6 +11,9 @@ import fcntl
 import posix
 import struct
 
+from fs.vfs.walk import LOOKUP_DIRECTORY, LOOKUP_FOLLOW, lookup
+from kernel.abi.errno import Errno
+from kernel.abi.fs import AT_FDCWD, S_IFCHR
 from kernel.abi.tty import (
     CS8,
     ECHO,
@@ -37,6 +40,7 @@ CHUNK = 32768
 EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP = 1, 4, 8, 16
 F_GETFL, F_SETFL = 3, 4
 TERMIOS = struct.Struct("4IB19s")
+CONSOLE_RDEV = 5 << 8 | 1
 SIZE_CHECK_NS = 250_000_000
 SIZE_CHECKS = 40  # after each use of the terminal
 
@@ -65,6 +69,7 @@ class HostConsole(Waiter):
         self.tty.master_queue.add(self)
         self.tty.ask_size = self.resized
         self.take_host_size()
+        make_console_node(task)
         file = self.devpts.open_slave(task, self.tty)
         self.check_size_for_a_while()
         self.listen()
@@ -179,6 +184,16 @@ class HostConsole(Waiter):
         fcntl.fcntl(self.fd, F_SETFL, self.host_flags & ~posix.O_NONBLOCK)
         self.write_out()
         fcntl.fcntl(self.fd, F_SETFL, self.host_flags)
+
+
+def make_console_node(task):
+    """/dev/console, which only a container with a terminal has."""
+    try:
+        inode = lookup(task, AT_FDCWD, b"/dev", LOOKUP_FOLLOW | LOOKUP_DIRECTORY).inode()
+        if inode.fs.type_name == "tmpfs":
+            inode.mknod(b"console", S_IFCHR | 0o600, CONSOLE_RDEV, task.creds)
+    except Errno:
+        return
 
 
 def make_raw(fd):

@@ -6,7 +6,7 @@ peek() and consume(); receive() returns the signals that were typed. No clock, n
 kept only.
 """
 
-from collections import deque
+from _collections import deque
 
 from kernel.abi.signal cimport SIGINT, SIGQUIT, SIGTSTP
 from kernel.abi.tty cimport (

@@ -7,7 +7,7 @@ A pipe keeps what writers wrote as they wrote it: one bytes object a write, not 
 - data is consumed only after it was copied out, so a reader's bad address loses nothing.
 """
 
-from collections import deque
+from _collections import deque
 from itertools import islice
 
 from kernel.abi.errno cimport EAGAIN, EBUSY, EINVAL, ENOTTY, EPERM, EPIPE, Errno
@@ -19,7 +19,11 @@ cdef enum:
     PIPE_DEFAULT_SIZE = 65536
     PAGE_SIZE = 4096
     PIPE_BUF = 4096
+    SMALL_SIZE = 8192                    # what a new pipe has when there are very many
+    MANY = 64 << 20                      # total capacity from which on new pipes are small (fs.pipe-user-pages-soft)
+    TOO_MANY = 256 << 20                 # and beyond which none can grow
 
+cdef Py_ssize_t total_capacity = 0         # of all pipes that have an open end: bytes that the kernel may have to hold
 cdef Py_ssize_t pipe_max_size = 1048576     # /proc/sys/fs/pipe-max-size: bytes an unprivileged process may ask for
 
 
@@ -168,6 +172,7 @@ cdef class Pipe:
 
     cpdef long set_capacity(self, unsigned long size, bint privileged) except? -1:
         """F_SETPIPE_SZ: rounds up to a power of two of pages and returns the new capacity. EINVAL, EPERM, EBUSY."""
+        global total_capacity
         cdef Py_ssize_t rounded = PAGE_SIZE
         if size == 0 or size > 1UL << 31:
             return -EINVAL
@@ -177,14 +182,21 @@ cdef class Pipe:
             return -EPERM
         if rounded < self.used:
             return -EBUSY
+        if rounded > self.capacity and total_capacity + rounded - self.capacity > TOO_MANY:
+            return -EPERM
         room = self.room()
+        total_capacity += rounded - self.capacity
         self.capacity = rounded
         self.wake_writers(room)
         return rounded
 
     cpdef open_end(self, unsigned int flags):
         """An end was opened with these flags: counts it and tells opens that wait for it."""
+        global total_capacity
         cdef unsigned int access = flags & O_ACCMODE
+        if self.readers == 0 and self.writers == 0:
+            self.capacity = PIPE_DEFAULT_SIZE if total_capacity < MANY else SMALL_SIZE
+            total_capacity += self.capacity
         if access != O_WRONLY:
             self.readers += 1
             self.reader_opens += 1
@@ -195,6 +207,7 @@ cdef class Pipe:
 
     cpdef close_end(self, unsigned int flags):
         """An end was closed: hang-up for the other side. Without ends the bytes are gone."""
+        global total_capacity
         cdef unsigned int access = flags & O_ACCMODE
         if access != O_WRONLY:
             self.readers -= 1
@@ -207,6 +220,7 @@ cdef class Pipe:
         if self.readers == 0 and self.writers == 0:
             self.chunks.clear()
             self.offset = self.used = self.queued = 0
+            total_capacity -= self.capacity
 
 
 cdef bytes chunk_data(object chunk):

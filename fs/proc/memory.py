@@ -54,5 +54,6 @@ class MemHandle(File):
     def seek(self, offset, whence):
         if whence not in (SEEK_SET, SEEK_CUR):
             raise Errno(EINVAL)
-        self.pos = offset + (self.pos if whence == SEEK_CUR else 0)
+        position = offset + (self.pos if whence == SEEK_CUR else 0) & 0xFFFFFFFFFFFFFFFF
+        self.pos = position - ((position & 1 << 63) << 1)  # addresses of the upper half are negative positions
         return self.pos

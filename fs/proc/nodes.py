@@ -90,7 +90,7 @@ class TextHandle(File):
         if whence not in (SEEK_SET, SEEK_CUR):
             raise Errno(EINVAL)
         position = offset + (self.pos if whence == SEEK_CUR else 0)
-        if position < 0:
+        if not 0 <= position < 1 << 63:
             raise Errno(EINVAL)
         self.pos = position
         return position

@@ -14,6 +14,7 @@ from kernel.abi.errno import EACCES, EINVAL, ENOENT, EPERM, ESRCH, Errno
 from kernel.abi.fs import S_IFDIR, S_IFLNK, S_IFREG
 from kernel.abi.task import CAP_SYS_PTRACE, CAP_SYS_RESOURCE
 
+DEFAULT_SLACK_NS = 50_000
 FILES_OF_A_TASK = 4096  # inode numbers reserved for each
 
 
@@ -124,7 +125,11 @@ def timerslack(target):
 
 
 def set_timerslack(target, task, data):
-    target.task.timerslack_ns = number(data)
+    """0 stands for the default of 50 us."""
+    value = number(data)
+    if not 0 <= value < 1 << 64:
+        raise Errno(EINVAL)
+    target.task.timerslack_ns = value or DEFAULT_SLACK_NS
 
 
 def id_map(target):
