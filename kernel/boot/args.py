@@ -77,7 +77,7 @@ class SandboxArgs:
         self.control_fd = -1  # listening Unix socket (kernel.boot.control)
         self.ready_fd = -1  # see report_ready
         self.wait_for_start = True  # the first program waits for `start`
-        self.protects_init = True                   # process 1 gets only signals that it handles, as in every pid namespace
+        self.protects_init = True  # process 1 gets only signals that it handles, as in every pid namespace
         self.log_fd = -1  # debug log, or -1
         self.debug = False
         self.strace = False

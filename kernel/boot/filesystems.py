@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """File systems by type name: what config.json and mount(2) can ask for, and the paths that config.json masks."""
 
-import importlib
-
+from fs.devpts.filesystem import DevptsFileSystem
+from fs.overlay.inode import OverlayFileSystem
+from fs.proc.filesystem import ProcFileSystem
+from fs.sys.filesystem import SysFileSystem
 from fs.tmpfs.inode import Tmpfs
 from fs.vfs.walk import LOOKUP_FOLLOW, lookup
 from kernel.abi.errno import ENODEV, Errno
 from kernel.abi.fs import AT_FDCWD, MS_RDONLY, S_IFDIR, S_IFMT
 
-def optional(name):
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        return None
-
-
-PROC, SYS, DEVPTS, OVERLAY, CONSOLE = [optional(name) for name in ("fs.proc.filesystem", "fs.sys.filesystem", "fs.devpts.filesystem", "fs.overlay.inode", "fs.devpts.console")]
 NEVER_MOUNTED = frozenset(("cgroup", "cgroup2", "mqueue", "debugfs", "tracefs", "securityfs", "bpf", "configfs", "fusectl"))
 
 
@@ -26,18 +20,18 @@ def tmpfs(_sandbox, source, data):
 
 def proc(sandbox, _source, _data):
     """procfs of this kernel."""
-    return PROC and PROC.ProcFileSystem(sandbox.kernel)
+    return ProcFileSystem(sandbox.kernel)
 
 
 def sysfs(sandbox, _source, _data):
     """The skeleton of /sys."""
-    return SYS and SYS.SysFileSystem(sandbox.kernel)
+    return SysFileSystem(sandbox.kernel)
 
 
 def devpts(sandbox, _source, data):
     """Pseudo-terminals: one instance for the sandbox."""
-    if sandbox.devpts is None and DEVPTS:
-        sandbox.devpts = DEVPTS.DevptsFileSystem(sandbox.kernel, ",".join(data))
+    if sandbox.devpts is None:
+        sandbox.devpts = DevptsFileSystem(sandbox.kernel, ",".join(data))
     return sandbox.devpts
 
 
@@ -46,8 +40,17 @@ def cgroup(_sandbox, _source, data):
     return Tmpfs("size=0,mode=555", "cgroup")
 
 
-MAKERS = {"tmpfs": tmpfs, "proc": proc, "sysfs": sysfs, "devpts": devpts, "devtmpfs": tmpfs, "ramfs": tmpfs, "cgroup": cgroup, "cgroup2": cgroup}
-MAKERS["mqueue"] = tmpfs
+MAKERS = {
+    "cgroup": cgroup,
+    "cgroup2": cgroup,
+    "devpts": devpts,
+    "devtmpfs": tmpfs,
+    "mqueue": tmpfs,
+    "proc": proc,
+    "ramfs": tmpfs,
+    "sysfs": sysfs,
+    "tmpfs": tmpfs,
+}
 
 
 def begin(sandbox, boot_task):
@@ -63,8 +66,7 @@ def make(sandbox, fstype, source, data):
 
 def overlay(lower):
     """A private upper layer in memory over a file system."""
-    module = importlib.import_module("fs.overlay.inode")
-    return module.OverlayFileSystem(lower, Tmpfs("size=50%", "overlay"))
+    return OverlayFileSystem(lower, Tmpfs("size=50%", "overlay"))
 
 
 def apply_paths(sandbox, task, spec):

@@ -16,9 +16,9 @@ class Machine:
     def __init__(self, nr_cpus, mem_total, cpuinfo, boot_ns):
         self.nr_cpus = nr_cpus
         self.cpu_mask = (1 << nr_cpus) - 1
-        self.mem_total = mem_total              # bytes
-        self.cpuinfo = cpuinfo                  # text of the host's /proc/cpuinfo, bytes
-        self.boot_ns = boot_ns                  # CLOCK_MONOTONIC when the sandbox was born
+        self.mem_total = mem_total  # bytes
+        self.cpuinfo = cpuinfo  # text of the host's /proc/cpuinfo, bytes
+        self.boot_ns = boot_ns  # CLOCK_MONOTONIC when the sandbox was born
 
     def memory(self, kernel):
         """(total, free) bytes; what the guests have mapped and touched is taken from a rough count of their address spaces."""

@@ -6,10 +6,10 @@ shown read-only afterwards.
 """
 
 from fs.gofer.inode import GoferFileSystem
-from fs.vfs.names import do_mkdir
 from fs.vfs.context import FsContext
 from fs.vfs.dentry import root_dentry
 from fs.vfs.mount import Mount
+from fs.vfs.names import do_mkdir
 from fs.vfs.namespace import MountNamespace
 from fs.vfs.walk import lookup
 from kernel.abi.errno import EEXIST, ENOENT, Errno
@@ -36,7 +36,7 @@ class MountBuilder:
     def __init__(self, sandbox, connection, task):
         self.sandbox = sandbox
         self.connection = connection
-        self.task = task        # a task-like object with all rights, whose root is set here
+        self.task = task  # a task-like object with all rights, whose root is set here
 
     def build(self, mounts):
         """The namespace; the task's root and cwd are its root."""
@@ -118,5 +118,3 @@ def make_file(task, path):
     from fs.vfs.operations import do_open
 
     do_open(task, AT_FDCWD, path, 0o100 | 0o1, 0o644).put()
-
-

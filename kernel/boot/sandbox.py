@@ -8,7 +8,6 @@ an error of create; it runs when `start` says so.
 
 import gc
 import posix
-import traceback
 
 from fs.gofer.connection import Connection
 from fs.tmpfs.storage import set_reopen_read_only
@@ -21,12 +20,13 @@ from kernel.ipc.namespace import IpcNamespace
 from kernel.platform.systrap import SystrapPlatform
 from kernel.task.creds import Creds
 from kernel.task.execve import execute
+from kernel.task.failure import failure_text
 from kernel.task.kernel import Kernel
 from kernel.task.namespaces import UtsNamespace
 from kernel.task.program import load_image
 from kernel.time.clock import Clock
 
-HOST = None     # the Machine; prepare() reads it while the host's files can be seen
+HOST = None  # the Machine; prepare() reads it while the host's files can be seen
 
 
 def prepare():
@@ -42,7 +42,7 @@ class BootTask:
     def __init__(self, kernel):
         self.kernel = kernel
         self.creds = Creds(0, 0, (), ALL_CAPABILITIES)
-        self.fs = None      # set with the mounts
+        self.fs = None  # set with the mounts
         self.files = None
 
 
@@ -53,8 +53,8 @@ class Sandbox:
         self.args = args
         self.log_fd = args.log_fd
         self.started = False
-        self.init = None            # ThreadGroup of the first process
-        self.image = None           # its program, loaded and not started
+        self.init = None  # ThreadGroup of the first process
+        self.image = None  # its program, loaded and not started
         self.consoles = {}
         self.kernel = Kernel(Clock(), self.log)
         self.kernel.machine = HOST or machine.read_host()
@@ -142,8 +142,8 @@ class Sandbox:
         """Serve until the first process is gone; the exit status of this process."""
         try:
             status = self.kernel.run()
-        except BaseException:
-            self.log(f"the kernel failed; the sandbox ends\n{traceback.format_exc()}")
+        except BaseException as error:
+            self.log(f"the kernel failed; the sandbox ends\n{failure_text(error)}")
             posix._exit(128)
         if self.args.control_fd >= 0:
             self.service.init_ended(status)
@@ -158,11 +158,11 @@ def boot(args):
     try:
         sandbox.birth()
     except Errno as error:
-        sandbox.log(traceback.format_exc())
+        sandbox.log(failure_text(error))
         args.report_error(describe(args, error))
         posix._exit(128)
     except Exception as error:
-        sandbox.log(traceback.format_exc())
+        sandbox.log(failure_text(error))
         args.report_error(f"{type(error).__name__}: {error}")
         posix._exit(128)
     args.report_ready()

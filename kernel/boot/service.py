@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control socket can ask of a running sandbox (kernel.boot.control describes the operations)."""
 
-
-
 from kernel.abi.errno import ENOENT, Errno
 from kernel.boot.args import ProcessArgs
 from kernel.boot.control import ControlError, ControlServer
@@ -11,7 +9,7 @@ from kernel.signal.send import send_to_group
 from kernel.task.cputime import used
 
 EPOLLIN, EPOLLOUT = 1, 4
-FROM_HOST = -1      # marks a signal that process 1 can't refuse
+FROM_HOST = -1  # marks a signal that process 1 can't refuse
 
 
 def shell_status(wait_status):
@@ -27,9 +25,9 @@ class Service:
         self.kernel = sandbox.kernel
         self.server = ControlServer(listen_fd, self)
         self.watches = {}
-        self.waiters = {}       # pid -> [Request]
-        self.execs = {}         # connection -> [ThreadGroup]
-        self.ended = {}         # pid of an exec -> shell status, until somebody asks
+        self.waiters = {}  # pid -> [Request]
+        self.execs = {}  # connection -> [ThreadGroup]
+        self.ended = {}  # pid of an exec -> shell status, until somebody asks
         self.kernel.watch(self.server.fileno(), EPOLLIN, self.on_client)
 
     # connections
@@ -178,7 +176,6 @@ class Service:
 
     def op_stacks(self, request):
         """What every task is doing, for debugging."""
-        lines = [f"{task.tid} {task.comm.decode('utf-8', 'replace')} state {task.state} call {task.number}" for task in self.kernel.tasks.values()]
+        tasks = self.kernel.tasks.values()
+        lines = [f"{task.tid} {task.comm.decode('utf-8', 'replace')} state {task.state} call {task.number}" for task in tasks]
         request.answer({"text": "\n".join(lines) + "\n"})
-
-

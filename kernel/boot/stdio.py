@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Descriptors 0, 1 and 2 of a process that the host side starts: the host's, or a terminal of ours whose other side is the host's."""
 
+from fs.devpts.console import HostConsole
 from fs.host.file import HostFile
-from kernel.boot import filesystems
 
-O_RDWR, O_WRONLY, O_RDONLY = 2, 1, 0
+O_RDONLY, O_WRONLY = 0, 1
 
 
 def give(sandbox, task, process, fds, console_fd):
     """Fill the descriptor table."""
     if console_fd >= 0:
-        console = filesystems.CONSOLE.HostConsole(sandbox.kernel, sandbox.terminals(), console_fd)
+        console = HostConsole(sandbox.kernel, sandbox.terminals(), console_fd)
         sandbox.consoles[task.group.pid] = console
         if sandbox.init is None:
             sandbox.consoles[0] = console

@@ -125,9 +125,9 @@ def check_id(number):
 def sys_setreuid(task, ruid: UInt, euid: UInt):
     """setreuid(2)."""
     old, creds = task.creds, task.creds.copy()
-    if not old.capable(CAP_SETUID):
-        if (ruid != UNCHANGED and ruid not in (old.uid, old.euid)) or (euid != UNCHANGED and euid not in (old.uid, old.euid, old.suid)):
-            raise Errno(EPERM)
+    fits = ruid in (UNCHANGED, old.uid, old.euid) and euid in (UNCHANGED, old.uid, old.euid, old.suid)
+    if not fits and not old.capable(CAP_SETUID):
+        raise Errno(EPERM)
     if ruid != UNCHANGED:
         creds.uid = ruid
     if euid != UNCHANGED:
@@ -142,9 +142,9 @@ def sys_setreuid(task, ruid: UInt, euid: UInt):
 def sys_setregid(task, rgid: UInt, egid: UInt):
     """setregid(2)."""
     old, creds = task.creds, task.creds.copy()
-    if not old.capable(CAP_SETGID):
-        if (rgid != UNCHANGED and rgid not in (old.gid, old.egid)) or (egid != UNCHANGED and egid not in (old.gid, old.egid, old.sgid)):
-            raise Errno(EPERM)
+    fits = rgid in (UNCHANGED, old.gid, old.egid) and egid in (UNCHANGED, old.gid, old.egid, old.sgid)
+    if not fits and not old.capable(CAP_SETGID):
+        raise Errno(EPERM)
     if rgid != UNCHANGED:
         creds.gid = rgid
     if egid != UNCHANGED:
@@ -247,7 +247,8 @@ def sys_capget(task, header: Ptr, data: Out):
         raise Errno(ESRCH)
     sets = (other.creds.cap_effective, other.creds.cap_permitted, other.creds.cap_inheritable)
     if data:
-        task.copy_out(data, b"".join(struct.pack("<3I", *[(value >> shift) & 0xFFFFFFFF for value in sets]) for shift in range(0, 32 * words, 32)))
+        parts = [[(value >> shift) & 0xFFFFFFFF for value in sets] for shift in range(0, 32 * words, 32)]
+        task.copy_out(data, b"".join([struct.pack("<3I", *part) for part in parts]))
 
 
 @syscall(126)

@@ -15,7 +15,6 @@ from kernel.abi.net import (
     SCM_CREDENTIALS,
     SCM_MAX_FD,
     SCM_RIGHTS,
-    SO_PASSCRED,
     SOCK_STREAM,
     SOL_SOCKET,
 )
@@ -31,7 +30,7 @@ from kernel.syscalls.socket import read_address, socket_of, wait_or_again, write
 from kernel.syscalls.table import syscall
 from net.socket.socket import Message
 
-MSGHDR = struct.Struct("<QIxxxxQQQQi4x")     # name, namelen, iov, iovlen, control, controllen, flags
+MSGHDR = struct.Struct("<QIxxxxQQQQi4x")  # name, namelen, iov, iovlen, control, controllen, flags
 CMSGHDR = struct.Struct("<Qii")
 IOV_MAX = 1024
 UIO_MAXIOV = 1024
@@ -119,8 +118,8 @@ class ControlWriter:
 def control_for(task, sock, message, room, flags):
     """Control data of a received message; its descriptors are installed as far as there is room."""
     writer = ControlWriter(room)
-    if message.creds is not None or (sock.getsockopt(task, SOL_SOCKET, SO_PASSCRED, 4)[0] and sock.domain == 1 and message.files is not None):
-        writer.add(SOL_SOCKET, SCM_CREDENTIALS, struct.pack("<iII", *(message.creds or (0, 65534, 65534))))
+    if message.creds is not None:
+        writer.add(SOL_SOCKET, SCM_CREDENTIALS, struct.pack("<iII", *message.creds))
     if message.files is not None:
         give_descriptors(task, writer, message.files, bool(flags & MSG_CMSG_CLOEXEC))
     for level, kind, body in message.extra or ():
@@ -161,7 +160,8 @@ def send(task, sock, pieces, message, flags):
             break
     if result == -EAGAIN:
         task.progress = done
-        waits = wait_or_again(task, sock, sock.poll_queue(), WRITE_EVENTS, sock.sndtimeo_ns, flags & MSG_DONTWAIT, (lambda t: done) if done else None)
+        so_far = (lambda _task: done) if done else None
+        waits = wait_or_again(task, sock, sock.poll_queue(), WRITE_EVENTS, sock.sndtimeo_ns, flags & MSG_DONTWAIT, so_far)
         return done if waits == -EAGAIN and done else waits
     if result == -EPIPE and not flags & MSG_NOSIGNAL and not done and sock.type != 2:
         send_to_task(task, kill_info(SIGPIPE, 0, task.group.pid, task.creds.uid))
@@ -258,7 +258,7 @@ def receive(task, sock, pieces, flags):
             result = done
     if result == -EAGAIN:
         waits = wait_or_again(
-            task, sock, sock.poll_queue(), READ_EVENTS, sock.rcvtimeo_ns, flags & MSG_DONTWAIT, (lambda t: done) if done else None
+            task, sock, sock.poll_queue(), READ_EVENTS, sock.rcvtimeo_ns, flags & MSG_DONTWAIT, (lambda _task: done) if done else None
         )
         return (done if waits == -EAGAIN and done else waits), message
     return (done if done and result <= 0 else result), message
@@ -321,4 +321,3 @@ def sys_recvmmsg(task, fd: Fd, vector: Ptr, count: UInt, flags: UInt, timeout: P
             return index or result
         task.copy_out(address + 56, result.to_bytes(4, "little"))
     return min(count, UIO_MAXIOV)
-

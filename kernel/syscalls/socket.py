@@ -205,7 +205,7 @@ def sys_getpeername(task, fd: Fd, address: Out, length: Out):
 def sys_setsockopt(task, fd: Fd, level: Int, name: Int, value: Ptr, length: Int):
     """setsockopt(2)."""
     sock = socket_of(task, fd)
-    if not 0 <= length:
+    if length < 0:
         raise Errno(EINVAL)
     sock.setsockopt(task, level, name, task.copy_in(value, min(length, MAX_OPTION)))
 
@@ -220,5 +220,3 @@ def sys_getsockopt(task, fd: Fd, level: Int, name: Int, value: Out, length: Out)
     answer = sock.getsockopt(task, level, name, room)[:room]
     task.copy_out(value, answer)
     task.copy_out(length, len(answer).to_bytes(4, "little"))
-
-

@@ -6,7 +6,6 @@ from kernel.abi.errno import E2BIG, Errno
 from kernel.loader.load import load
 from kernel.task.execve import execute
 
-
 MAX_ARG_STRLEN = 131072
 CHUNK = 4096
 AT_FDCWD = -100
