@@ -7,7 +7,7 @@ same object as long as the inode number does, so that what is mounted on it stay
 The cache is bounded: beyond MAX_CACHED leaves that nobody holds are dropped, those not looked up lately first.
 """
 
-from collections import OrderedDict
+from _collections import OrderedDict
 
 from cpython.ref cimport PyObject
 

@@ -5,7 +5,7 @@ load() changes nothing that exists: the new MM has no stub yet. execve then has 
 writes `writes`, then starts at `entry` with the stack at `sp`. Every error is the error of execve(2).
 """
 
-import os
+import posix
 
 from kernel.abi.errno import EINVAL, ELIBBAD, ELOOP, ENOEXEC, Errno
 from kernel.abi.mm import (
@@ -142,7 +142,7 @@ def fill(image, task, path, program, file, linker, linker_file, argv, envp, limi
         layout,
         program.executable_stack,
         stack_limit,
-        stack.build(layout.stack_top, argv, envp, path, auxv, os.urandom(16), layout.stack_shift),
+        stack.build(layout.stack_top, argv, envp, path, auxv, posix.urandom(16), layout.stack_shift),
     )
 
 

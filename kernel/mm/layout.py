@@ -4,7 +4,7 @@
 Amounts: programs and mmap_base 28 bits of pages, stack 22 bits of pages, heap 13 bits of pages.
 """
 
-import os
+import posix
 
 from kernel.abi.mm import ADDR_NO_RANDOMIZE, PAGE_SIZE
 
@@ -23,7 +23,7 @@ class Layout:
 
     def __init__(self, high, stack_limit, personality):
         fixed = personality & ADDR_NO_RANDOMIZE
-        draw = [0] * 5 if fixed else [int.from_bytes(os.urandom(4), "little") for _ in range(5)]
+        draw = [0] * 5 if fixed else [int.from_bytes(posix.urandom(4), "little") for _ in range(5)]
         self.stack_top = high - PAGE_SIZE - draw[0] % STACK_RANDOM_PAGES * PAGE_SIZE
         pad = STACK_GUARD_GAP + (0 if fixed else STACK_RANDOM_PAGES * PAGE_SIZE)
         gap = min(max(stack_limit + pad, MIN_GAP), high // 6 * 5)

@@ -5,7 +5,7 @@ Each function returns (result, calls); a failed check raises Errno and leaves th
 Absent: huge pages of hugetlbfs (as on a host that has reserved none), MAP_SYNC (no persistent memory).
 """
 
-import os
+import posix
 
 from kernel.abi.errno cimport (
     EACCES, EAGAIN, EEXIST, EINVAL, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, Errno
@@ -29,7 +29,7 @@ cdef enum:
                        | 0x80 | (MAP_HUGE_MASK << MAP_HUGE_SHIFT))
     KEPT_FLAGS = MAP_GROWSDOWN | MAP_NORESERVE
 
-cdef unsigned long ram = os.sysconf("SC_PHYS_PAGES") * PAGE_SIZE
+cdef unsigned long ram = posix.sysconf("SC_PHYS_PAGES") * PAGE_SIZE
 cdef int max_map_count = 65530
 
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the platform says what it refused. One line each, to descriptor 2 unless `sink` is replaced."""
 
-import os
-from collections.abc import Callable
+import posix
 
 
 def to_stderr(line: str) -> None:
-    os.write(2, line.encode("utf-8", "backslashreplace") + b"\n")
+    posix.write(2, line.encode("utf-8", "backslashreplace") + b"\n")
 
 
-sink: Callable[[str], None] = to_stderr
+sink = to_stderr
 
 
 def log(line: str) -> None:

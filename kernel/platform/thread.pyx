@@ -9,7 +9,7 @@ from libc.errno cimport ENOENT
 from libc.string cimport memcpy
 from posix.unistd cimport close, dup
 
-from os import urandom
+from posix import urandom
 
 from kernel.abi.errno cimport Errno
 from kernel.platform.log import log

@@ -11,7 +11,7 @@ from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, mun
 from posix.signal cimport kill
 from posix.unistd cimport close, ftruncate, write
 
-import os
+import posix
 
 from kernel.platform.border cimport ContextArea
 from kernel.platform.x86_64.abi cimport FD_CONTEXTS, FD_RO_PAGE
@@ -145,7 +145,7 @@ cdef class Zygote:
         return 0
 
     def check_alive(self):
-        pid, status = os.waitpid(self.host_pid, os.WNOHANG)
+        pid, status = posix.waitpid(self.host_pid, posix.WNOHANG)
         if pid:
             raise OSError(f"the zygote died with status {status:#x}")
 

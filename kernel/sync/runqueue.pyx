@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The run queue: tasks that were woken while they waited inside a system call."""
 
-from collections import deque
+from _collections import deque
 
 
 cdef class RunQueue:

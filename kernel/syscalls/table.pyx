@@ -5,8 +5,6 @@ A row is a Cython function (`define`) or a Python function (`@syscall`). From th
 An unfinished call says so in its row, with the reason, and answers an error. What has no row is unknown: ENOSYS.
 """
 
-import re
-
 from kernel.abi.errno cimport EBADF, ENOSYS, Errno
 from kernel.syscalls import kinds as kinds_module
 
@@ -99,7 +97,7 @@ def missing(int number, str name, str why):
 
 cdef int define(int number, str signature, Handler handler, str partial=None) except -1:
     """Declare a Cython handler: define(3, "close(fd: Fd)", sys_close)."""
-    name, parameters = re.fullmatch(r"(\w+)\((.*)\)", signature).groups()
+    name, _, parameters = signature.removesuffix(")").partition("(")
     pairs = [part.split(":") for part in parameters.split(", ") if part]
     kinds = tuple([CODES[getattr(kinds_module, pair[1].strip())] for pair in pairs])
     row = add(number, name, "partial" if partial else "full", partial, kinds, tuple([pair[0].strip() for pair in pairs]), None)

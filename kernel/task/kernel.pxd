@@ -46,7 +46,7 @@ cdef class Kernel(PlatformEvents):
     cdef int back_to_guest(self, Task task, bint in_call) except -1
     cdef int run_watches(self) except -1
     cdef int run_woken(self) except -1
-    cdef int handler_failed(self, Task task, object row) except -1
+    cdef int handler_failed(self, Task task, object row, str why) except -1
     cdef int trace(self, Task task, object row, long result) except -1
     cpdef resume_stopped(self, Task task)
     cpdef kick(self, Task task)                          # a signal waits: look at it soon

@@ -8,8 +8,6 @@ Rules: a handler that raises anything but Errno kills only its own process, with
 kernel for more than SLOW_NS is counted. Before a request waits, pending signals are looked at.
 """
 
-import traceback
-
 from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
 from libc.string cimport memset
 
@@ -22,6 +20,7 @@ from kernel.signal.send cimport force
 from kernel.mm import stack
 from kernel.syscalls.table cimport Row, row_of
 from kernel.task.exit cimport end_born_dead, group_exit, space_died
+from kernel.task.failure import failure_text
 from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, ORDERING, SERVING, STOPPED, WAITING
 
 cdef extern from "<sys/epoll.h>" nogil:
@@ -186,8 +185,8 @@ cdef class Kernel(PlatformEvents):
             if watch is not None:
                 try:
                     watch.callback(events[i].events)
-                except Exception:
-                    self.log("host event on descriptor %d: %s" % (watch.fd, traceback.format_exc()))
+                except Exception as error:
+                    self.log("host event on descriptor %d: %s" % (watch.fd, failure_text(error)))
         return 0
 
     cdef int run_woken(self) except -1:
@@ -231,8 +230,8 @@ cdef class Kernel(PlatformEvents):
                 result = -error.number
             except MemoryError:
                 result = -ENOMEM
-            except Exception:
-                return self.handler_failed(task, row)
+            except Exception as error:
+                return self.handler_failed(task, row, failure_text(error))
         if self.clock.monotonic_ns() - started > SLOW_NS:
             self.slow_calls += 1
         task.timed_out = False
@@ -247,9 +246,9 @@ cdef class Kernel(PlatformEvents):
             return 0
         return self.finish(task, result)
 
-    cdef int handler_failed(self, Task task, object row) except -1:
+    cdef int handler_failed(self, Task task, object row, str why) except -1:
         self.log("task %d (%s): %s(%s) failed in the kernel; its process is killed\n%s" % (
-            task.tid, task.comm.decode("ascii", "replace"), row.name, row.arguments_text(task), traceback.format_exc()))
+            task.tid, task.comm.decode("ascii", "replace"), row.name, row.arguments_text(task), why))
         if task.state != DEAD:
             task.leave_queues()
             group_exit(task.group, SIGKILL)
@@ -466,8 +465,8 @@ cdef class Batch:
             answer = self.follow(results)
         except Errno as error:
             answer = -error.number
-        except Exception:
-            self.kernel.log("task %d: after host calls: %s" % (self.task.tid, traceback.format_exc()))
+        except Exception as error:
+            self.kernel.log("task %d: after host calls: %s" % (self.task.tid, failure_text(error)))
             group_exit(self.task.group, SIGKILL)
             return
         if answer == ORDERED or self.task.state == DEAD:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel's timers: a heap of deadlines. No clock in here: the time is an argument."""
 
-import heapq
+from _heapq import heappop, heappush
 
 
 cdef class Timer:
@@ -24,13 +24,13 @@ cdef class TimerQueue:
         timer.deadline_ns = deadline_ns
         timer.callback = callback
         self.sequence += 1
-        heapq.heappush(self.heap, (deadline_ns, self.sequence, timer))
+        heappush(self.heap, (deadline_ns, self.sequence, timer))
         return timer
 
     cpdef long long next_deadline(self):
         """The earliest deadline in ns, or -1."""
         while self.heap and (<Timer> self.heap[0][2]).callback is None:
-            heapq.heappop(self.heap)
+            heappop(self.heap)
         return self.heap[0][0] if self.heap else -1
 
     cpdef int run(self, long long now_ns) except -1:
@@ -38,7 +38,7 @@ cdef class TimerQueue:
         cdef Timer timer
         due = []
         while self.heap and self.heap[0][0] <= now_ns:
-            due.append(heapq.heappop(self.heap)[2])
+            due.append(heappop(self.heap)[2])
         count = 0
         for timer in due:
             callback, timer.callback = timer.callback, None

@@ -6,7 +6,7 @@ sender. Deliberately absent: out-of-band data; collection of sockets that only w
 """
 
 import struct
-from collections import deque
+from _collections import deque
 
 from kernel.abi.errno cimport (
     EAGAIN, ECONNREFUSED, ECONNRESET, EINVAL, EISCONN, EMSGSIZE, ENODATA, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, Errno,
