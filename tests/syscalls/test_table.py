@@ -19,6 +19,13 @@ NEWER_THAN_SOME_HEADERS = {
     "futex_wake": 454,
     "futex_wait": 455,
     "futex_requeue": 456,
+    "statmount": 457,
+    "listmount": 458,
+    "mseal": 462,
+    "setxattrat": 463,
+    "getxattrat": 464,
+    "listxattrat": 465,
+    "removexattrat": 466,
 }
 EVERYDAY = """read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn ioctl
     pread64 pwrite64 readv writev access pipe select sched_yield mremap msync mincore madvise dup dup2 pause nanosleep getitimer alarm
