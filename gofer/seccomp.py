@@ -32,6 +32,7 @@ ALLOWED = (
     (266, "symlinkat", "new objects"),
     (265, "linkat", "Tlink"),
     (263, "unlinkat", "Tunlinkat"),
+    (264, "renameat", "Trenameat: what the C library makes of renameat2 without flags"),
     (316, "renameat2", "Trenameat"),
     (268, "fchmodat", "Tsetattr"),
     (260, "fchownat", "Tsetattr, new objects"),
