@@ -137,6 +137,22 @@ ALLOWED = (
     (157, "prctl", "names of threads; it can give no right without capabilities"),
 )
 
+# With --platform=ptrace only: requests of ptrace(2), whose tracees are our own children.
+TRACING_REQUESTS = (
+    (0x4202, "GETSIGINFO", "faults"),
+    (0x4209, "PEEKSIGINFO", "faults that happen as a stop does"),
+    (31, "SYSEMU", "run guest code"),
+    (7, "CONT", "make a host call"),
+    (12, "GETREGS", "registers"),
+    (13, "SETREGS", "registers"),
+    (0x420E, "GET_SYSCALL_INFO", "the architecture of a call"),
+    (0x4204, "GETREGSET", "vector state"),
+    (0x4205, "SETREGSET", "vector state"),
+    (0x4207, "INTERRUPT", "stop a running guest"),
+    (0x4201, "GETEVENTMSG", "who was born"),
+)
+PTRACE = 101
+
 # Refused without an end: tried by tracebacks, codecs, libc.
 REFUSED = (
     (257, "openat", EPERM),
@@ -193,8 +209,8 @@ def one_of(index, values, action):
     return [argument(index), *tests, returning(action), returning(ALLOW)]
 
 
-def sandbox_filter(otherwise=KILL_PROCESS):
-    """The whole program as bytes. otherwise: what happens to a call that is not in the table."""
+def sandbox_filter(otherwise=KILL_PROCESS, traces=False):
+    """The whole program as bytes. otherwise: what happens to a call that is not in the table. traces: for the ptrace platform."""
     kill = returning(otherwise)
     program = [
         instruction(LD_W_ABS, 0, 0, ARCH),
@@ -218,6 +234,8 @@ def sandbox_filter(otherwise=KILL_PROCESS):
         kill,
         returning(ALLOW),
     )
+    if traces:
+        program += when(PTRACE, *one_of(0, [number for number, _, _ in TRACING_REQUESTS], otherwise))
     for number, _, error in REFUSED:
         program += when(number, returning(ERRNO | error))
     for number, _, _ in ALLOWED:

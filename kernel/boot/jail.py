@@ -103,7 +103,7 @@ def close_jail(args):
     """Installs the filter. The first stub must have been born."""
     if args.unconfined:
         return
-    program = sandbox_filter(ERRNO | 1 if args.lenient_filter else KILL_PROCESS)
+    program = sandbox_filter(ERRNO | 1 if args.lenient_filter else KILL_PROCESS, traces=args.platform == "ptrace")
     check(args.host.host_seccomp_filter(FILTER_LOG, program, len(program) // 8), "seccomp")
 
 

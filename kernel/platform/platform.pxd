@@ -81,6 +81,7 @@ cdef class GuestThread:                  # one host thread that runs one guest t
 cdef class Platform:
     cdef PlatformEvents events
     cdef readonly int listener           # POLLIN: call dispatch()
+    cdef readonly bint reaps             # it waits for the host's children itself, before and instead of child_died()
     cpdef start(self, PlatformEvents events)                                   # births the zygote; before the sentry's filter
     cpdef int dispatch(self) except -1                                         # takes and serves one notification; 0 if there was none
     cpdef GuestThread new_thread(self, Space space)                            # prepares context and nonce; space None: a new Space for it

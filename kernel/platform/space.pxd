@@ -18,3 +18,7 @@ cdef class StubSpace(Space):
     cdef bint has_thread(self, int host_tid) noexcept
     cdef void bind(self, int host_pid) noexcept
     cdef void set_dead(self) noexcept
+
+
+cdef long read_process(int pid, unsigned long address, void *into, size_t length) noexcept
+cdef long write_process(int pid, unsigned long address, const void *data, size_t length) noexcept

@@ -39,22 +39,10 @@ cdef class StubSpace(Space):
         self.threads = set()
 
     cdef long read(self, unsigned long address, void *into, size_t length) noexcept:
-        cdef iovec local, remote
-        local.iov_base = into
-        remote.iov_base = <void *> address
-        local.iov_len = remote.iov_len = length
-        if not self.host_pid or self.dead:
-            return -ESRCH
-        return counted(process_vm_readv(self.host_pid, &local, 1, &remote, 1, 0))
+        return read_process(0 if self.dead else self.host_pid, address, into, length)
 
     cdef long write(self, unsigned long address, const void *data, size_t length) noexcept:
-        cdef iovec local, remote
-        local.iov_base = <void *> data
-        remote.iov_base = <void *> address
-        local.iov_len = remote.iov_len = length
-        if not self.host_pid or self.dead:
-            return -ESRCH
-        return counted(process_vm_writev(self.host_pid, &local, 1, &remote, 1, 0))
+        return write_process(0 if self.dead else self.host_pid, address, data, length)
 
     cpdef kill(self):
         """SIGKILL; the kernel hears of it when it reaps the process. Before the hello there is nobody to kill."""
@@ -101,6 +89,28 @@ cdef class StubSpace(Space):
 
     cdef void set_dead(self) noexcept:
         self.dead = True
+
+
+cdef long read_process(int pid, unsigned long address, void *into, size_t length) noexcept:
+    """Space.read of a host process; pid 0: there is none."""
+    cdef iovec local, remote
+    local.iov_base = into
+    remote.iov_base = <void *> address
+    local.iov_len = remote.iov_len = length
+    if not pid:
+        return -ESRCH
+    return counted(process_vm_readv(pid, &local, 1, &remote, 1, 0))
+
+
+cdef long write_process(int pid, unsigned long address, const void *data, size_t length) noexcept:
+    """Space.write of a host process; pid 0: there is none."""
+    cdef iovec local, remote
+    local.iov_base = <void *> data
+    remote.iov_base = <void *> address
+    local.iov_len = remote.iov_len = length
+    if not pid:
+        return -ESRCH
+    return counted(process_vm_writev(pid, &local, 1, &remote, 1, 0))
 
 
 cdef long counted(ssize_t got) noexcept:
