@@ -27,7 +27,7 @@ def sys_mmap(task, addr: ULong, length: ULong, prot: Int, flags: Int, fd: Fd, of
         if flags & MAP_HUGETLB:
             raise Errno(EINVAL)
     elif flags & MAP_HUGETLB:
-        mapping.check_huge(flags)
+        mapping.check_huge(flags & 0xFFFFFFFF)
     address, calls = mapping.mmap(task, addr, length, prot, flags & 0xFFFFFFFF, file, offset)
 
     def failed(task, results):

@@ -180,7 +180,7 @@ def skip(pieces, count):
 
 
 @syscall(44)
-def sys_sendto(task, fd: Fd, address: Ptr, length: Size, flags: UInt, name: Ptr, name_length: Int):
+def sys_sendto(task, fd: Fd, address: Ptr, length: Size, flags: Int, name: Ptr, name_length: Int):
     """sendto(2) and send(2)."""
     sock = socket_of(task, fd)
     message = Message()
@@ -213,13 +213,13 @@ def send_header(task, sock, address, flags):
 
 
 @syscall(46)
-def sys_sendmsg(task, fd: Fd, address: Ptr, flags: UInt):
+def sys_sendmsg(task, fd: Fd, address: Ptr, flags: Int):
     """sendmsg(2)."""
     return send_header(task, socket_of(task, fd), address, flags)
 
 
 @syscall(307)
-def sys_sendmmsg(task, fd: Fd, vector: Ptr, count: UInt, flags: UInt):
+def sys_sendmmsg(task, fd: Fd, vector: Ptr, count: UInt, flags: Int):
     """sendmmsg(2)."""
     sock = socket_of(task, fd)
     for index in range(min(count, UIO_MAXIOV)):
@@ -265,7 +265,7 @@ def receive(task, sock, pieces, flags):
 
 
 @syscall(45)
-def sys_recvfrom(task, fd: Fd, address: Out, length: Size, flags: UInt, name: Out, name_length: Out):
+def sys_recvfrom(task, fd: Fd, address: Out, length: Size, flags: Int, name: Out, name_length: Out):
     """recvfrom(2) and recv(2)."""
     sock = socket_of(task, fd)
     result, message = receive(task, sock, [(address, min(length, 0x7FFFF000))], flags)
@@ -297,13 +297,13 @@ def receive_header(task, sock, address, flags):
 
 
 @syscall(47)
-def sys_recvmsg(task, fd: Fd, address: Ptr, flags: UInt):
+def sys_recvmsg(task, fd: Fd, address: Ptr, flags: Int):
     """recvmsg(2)."""
     return receive_header(task, socket_of(task, fd), address, flags)
 
 
 @syscall(299, partial="waits for the first message only")
-def sys_recvmmsg(task, fd: Fd, vector: Ptr, count: UInt, flags: UInt, timeout: Ptr):
+def sys_recvmmsg(task, fd: Fd, vector: Ptr, count: UInt, flags: Int, timeout: Ptr):
     """recvmmsg(2)."""
     sock = socket_of(task, fd)
     if timeout and task.progress is None:

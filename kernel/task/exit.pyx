@@ -159,7 +159,7 @@ cdef int tell_parent(ThreadGroup group) except -1:
     cdef Action action = (<Handlers> parent.handlers).get(SIGCHLD)
     signo = group.leader.exit_signal
     autoreap = signo == SIGCHLD and (action.handler == SIG_IGN or action.flags & SA_NOCLDWAIT)
-    if signo and not (autoreap and action.handler == SIG_IGN):
+    if 0 < signo <= 64 and not (autoreap and action.handler == SIG_IGN):    # clone(2) takes any byte
         info = exit_info(group)
         info.signo = signo
         send_to_group(parent, info)

@@ -30,6 +30,7 @@ cdef class Kernel(PlatformEvents):
     cdef public bint strace
     cdef public bint finished
     cdef public int exit_status          # wait status of init
+    cdef Task current                    # on whose behalf the kernel works; for event_failed only
     cdef int epoll
     cdef int child_signal                # signalfd of SIGCHLD
     cdef dict watches                    # fd -> Watch
@@ -45,6 +46,8 @@ cdef class Kernel(PlatformEvents):
     cdef int finish(self, Task task, long result) except -1
     cdef int back_to_guest(self, Task task, bint in_call) except -1
     cdef int run_watches(self) except -1
+    cdef int run_events(self, bint platform, bint watches, bint timers) except -1
+    cdef int event_failed(self, object error) except -1
     cdef int run_woken(self) except -1
     cdef int handler_failed(self, Task task, object row, str why) except -1
     cdef int trace(self, Task task, object row, long result) except -1

@@ -125,13 +125,36 @@ cdef class Kernel(PlatformEvents):
                 if host_errno != HOST_EINTR:
                     raise OSError(host_errno, "ppoll")
                 continue
-            if fds[0].revents:
-                self.platform.dispatch()
-            if fds[1].revents:
-                self.run_watches()
-            if next_ns >= 0:
-                self.timers.run(self.clock.monotonic_ns())
+            self.run_events(fds[0].revents != 0, fds[1].revents != 0, next_ns >= 0)
         return self.exit_status
+
+    cdef int run_events(self, bint platform, bint watches, bint timers) except -1:
+        """One round. What fails on behalf of a task outside its handler costs that task's process only."""
+        self.current = None
+        try:
+            if platform:
+                self.platform.dispatch()
+            if watches:
+                self.run_watches()
+            if timers:
+                self.current = None
+                self.timers.run(self.clock.monotonic_ns())
+        except Exception as error:
+            self.event_failed(error)
+        return 0
+
+    cdef int event_failed(self, object error) except -1:
+        cdef Task task = self.current
+        self.current = None
+        if task is None:
+            self.log("an event failed in the kernel\n%s" % failure_text(error))
+            return 0
+        self.log("task %d (%s): an event failed in the kernel; its process is killed\n%s" % (
+            task.tid, task.comm.decode("ascii", "replace"), failure_text(error)))
+        if task.state != DEAD:
+            task.leave_queues()
+            group_exit(task.group, SIGKILL)
+        return 0
 
     def watch(self, int fd, unsigned int events, callback):
         """Call back with EPOLL* bits whenever the host descriptor has one of `events`; one watch a descriptor."""
@@ -199,7 +222,10 @@ cdef class Kernel(PlatformEvents):
             task.queued = False
             if task.state == WAITING:
                 task.leave_queues()
-                self.serve(task)
+                try:
+                    self.serve(task)
+                except Exception as error:
+                    self.event_failed(error)
         return 0
 
     # system calls
@@ -221,6 +247,7 @@ cdef class Kernel(PlatformEvents):
         cdef Row row = row_of(task.number)
         cdef long long started = self.clock.monotonic_ns()
         task.state = SERVING
+        self.current = task
         if row is None:
             result = -ENOSYS
         else:
@@ -305,6 +332,7 @@ cdef class Kernel(PlatformEvents):
         cdef Task task = <Task> thread.task
         if task.state == DEAD:
             return end_born_dead(thread)
+        self.current = task
         return self.finish(task, -ENOSYS)
 
     cdef int on_fault(self, GuestThread thread, int signo, int code, unsigned long address) except -1:
@@ -312,6 +340,7 @@ cdef class Kernel(PlatformEvents):
         if task.state == DEAD:
             return end_born_dead(thread)
         task.state = SERVING
+        self.current = task
         if signo == SIGSEGV:
             calls = stack.grow(task, address)
             if calls is not None:
@@ -332,6 +361,7 @@ cdef class Kernel(PlatformEvents):
         if task.state == DEAD:
             return end_born_dead(thread)
         task.state = SERVING
+        self.current = task
         return self.back_to_guest(task, False)
 
     cdef int on_futex_interrupt(self, GuestThread thread) except -1:
@@ -342,6 +372,7 @@ cdef class Kernel(PlatformEvents):
         task.number = thread.syscall_number()
         thread.arguments(task.args)
         task.state = SERVING
+        self.current = task
         task.restart = ERESTARTNOHAND if task.args[3] else ERESTARTSYS    # with a timeout it never restarts
         task.interrupted = None
         task.in_call = True
@@ -366,6 +397,7 @@ cdef class Kernel(PlatformEvents):
         then = task.after_host_calls
         task.after_host_calls = None
         task.state = SERVING
+        self.current = task
         then([(calls[i].number, calls[i].result) for i in range(count)])
         return 0
 
@@ -373,6 +405,7 @@ cdef class Kernel(PlatformEvents):
         cdef Task task = <Task> thread.task
         if task.state == DEAD:
             return end_born_dead(thread)
+        self.current = task
         from kernel.task import clone
         return clone.host_clone_ended(self, task, error)
 
@@ -380,6 +413,7 @@ cdef class Kernel(PlatformEvents):
         cdef Task task = <Task> thread.task
         if task is None or task.state == DEAD:
             return end_born_dead(thread)
+        self.current = task
         if task.born_action is not None:
             action, task.born_action = task.born_action, None
             action(task)

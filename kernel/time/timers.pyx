@@ -34,15 +34,27 @@ cdef class TimerQueue:
         return self.heap[0][0] if self.heap else -1
 
     cpdef int run(self, long long now_ns) except -1:
-        """Call every timer that is due. A timer added meanwhile for the past waits for the next run."""
-        cdef Timer timer
-        due = []
-        while self.heap and self.heap[0][0] <= now_ns:
-            due.append(heappop(self.heap)[2])
+        """Call every timer that is due. A timer added meanwhile for the past waits for the next run.
+
+        If one fails, those behind it stand in the queue again.
+        """
+        cdef list due = []
         count = 0
-        for timer in due:
-            callback, timer.callback = timer.callback, None
-            if callback is not None:
-                callback()
-                count += 1
+        while self.heap and self.heap[0][0] <= now_ns:
+            due.append(heappop(self.heap))
+        due.reverse()
+        try:
+            while due:
+                count += call(due.pop()[2])
+        finally:
+            for entry in due:
+                heappush(self.heap, entry)
         return count
+
+
+cdef int call(Timer timer) except -1:
+    callback, timer.callback = timer.callback, None
+    if callback is None:
+        return 0
+    callback()
+    return 1
