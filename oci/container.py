@@ -6,6 +6,7 @@ The lock of the state directory is held for short moments only: hooks and slow k
 
 import posix
 
+from kernel.boot import timeline
 from kernel.boot.args import ProcessArgs, SandboxArgs
 from oci import cgroups, control, state
 from oci._host import lib
@@ -42,6 +43,7 @@ class Making:
 
     def make(self, console_socket, keeps_terminal):
         """Brings the container up to "created"; whatever fails leaves nothing behind."""
+        timeline.mark("config.json parsed")
         spec = self.spec
         if spec.process is None or not spec.process.args:
             raise RunscError(f"{self.bundle}/config.json: process.args: must not be empty")
@@ -66,6 +68,7 @@ class Making:
         if self.spec.process.terminal:
             self.give_terminal(args, console_socket)
         network_fd = open_network(self.spec)
+        timeline.mark("cgroup and mounts ready")
         self.birth = Birth(args, attaches, network_fd, self.dies_with_parent)
         self.birth.fork()
         if cgroup is not None:

@@ -8,24 +8,24 @@ its first use would be out of reach.
 import posix
 import sys
 
-PACKAGES = ("kernel", "fs", "net", "gofer")
+CHOSEN = ("kernel.platform.ptrace",)  # imported by whoever chose it, since its own imports are slow
 SUFFIXES = (".py", ".cpython-311-x86_64-linux-gnu.so")
 
 
-def preload_tree(log_fd):
+def preload_tree(packages, log_fd):
     """Imports each module of the packages once; one that is broken is left for whoever needs it, and named in the debug log."""
     if getattr(sys, "frozen", False):
         return
     top = __file__.rpartition("/oci/")[0]
-    for package in PACKAGES:
-        preload(f"{top}/{package}", package, log_fd)
+    for package in packages:
+        preload(f"{top}/{package.replace('.', '/')}", package, log_fd)
 
 
 def preload(directory, package, log_fd):
     """One package and those inside it."""
     for entry in posix.scandir(directory):
         if entry.is_dir():
-            if entry.name != "__pycache__":
+            if entry.name != "__pycache__" and f"{package}.{entry.name}" not in CHOSEN:
                 preload(entry.path, f"{package}.{entry.name}", log_fd)
             continue
         for suffix in SUFFIXES:

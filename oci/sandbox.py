@@ -12,7 +12,8 @@ import gc
 import posix
 import sys
 
-from kernel.boot import jail
+from kernel.boot import jail, timeline
+from kernel.boot.platforms import PlatformMissing
 from oci._host import lib
 from oci.errors import OWN_FAILURE, RunscError
 from oci.namespaces import fork_into_new_pid_namespace
@@ -36,13 +37,17 @@ class Birth:
         self.socket = None
 
     def fork(self):
-        """Makes both processes. They wait until we say go."""
-        prepare_to_fork(self.args.log_fd)
+        """Makes both processes. The gofer closes its jail while we import the kernel; the sentry waits until we say go."""
+        gc.disable()
         for_sentry, for_gofer = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         self.socket, child_end = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        prepare_gofer(self.args.log_fd)
         self.gofer_pid = posix.fork()
         if self.gofer_pid == 0:
             in_child(lambda: run_gofer(for_gofer.fileno(), self.attaches.points, self.args))
+        timeline.mark("gofer forked")
+        prepare_sentry(self.args)
+        timeline.mark("kernel imported")
         self.pid = fork_into_new_pid_namespace(lib)
         if self.pid == 0:
             self.args.gofer_fd = for_sentry.fileno()
@@ -74,6 +79,7 @@ class Birth:
         try:
             if not args.unconfined:
                 jail.enter(args, self.network_fd, hand_over, self.dies_with_parent)
+            timeline.mark("sentry jailed")
             hand_over(b"jailed")
             sock.detach()
             from kernel.boot.sandbox import boot
@@ -141,17 +147,24 @@ class Birth:
             self.socket.close()
 
 
-def prepare_to_fork(log_fd):
-    """Imports what the children need while files can be opened, and keeps the collector off their shared pages."""
+def prepare_gofer(log_fd):
+    """Imports what the gofer needs while files can be opened, and keeps the collector off the pages that are shared."""
     import gofer.jail
     import gofer.main
+
+    preload_tree(("gofer", "kernel.abi"), log_fd)
+    gc.freeze()
+
+
+def prepare_sentry(args):
+    """The same for the sentry. Nothing is collected: imports leave hardly any garbage, and looking for it takes milliseconds."""
     import kernel.boot.sandbox
 
-    kernel.boot.sandbox.prepare()
-    del gofer, kernel
-    preload_tree(log_fd)
-    gc.collect()
-    gc.disable()
+    try:
+        kernel.boot.sandbox.prepare(args.platform)
+    except PlatformMissing as error:
+        raise RunscError(str(error))
+    preload_tree(("kernel", "fs", "net"), args.log_fd)
     gc.freeze()
 
 

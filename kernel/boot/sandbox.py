@@ -12,12 +12,11 @@ import posix
 from fs.gofer.connection import Connection
 from fs.tmpfs.storage import set_reopen_read_only
 from kernel.abi.errno import EACCES, ENOENT, Errno
-from kernel.boot import filesystems, jail, machine, stdio, tables
+from kernel.boot import filesystems, jail, machine, platforms, stdio, tables, timeline
 from kernel.boot.mounts import MountBuilder
 from kernel.boot.process import ALL_CAPABILITIES, find_program, make_task
 from kernel.boot.service import Service, shell_status
 from kernel.ipc.namespace import IpcNamespace
-from kernel.platform.systrap import SystrapPlatform
 from kernel.task.creds import Creds
 from kernel.task.execve import execute
 from kernel.task.failure import failure_text
@@ -27,11 +26,13 @@ from kernel.task.program import load_image
 from kernel.time.clock import Clock
 
 HOST = None  # the Machine; prepare() reads it while the host's files can be seen
+PLATFORM = None  # the class of the chosen platform
 
 
-def prepare():
-    """Before the fork: everything that needs the host's files."""
-    global HOST
+def prepare(platform):
+    """Before the fork: everything that needs the host's files. PlatformMissing."""
+    global HOST, PLATFORM
+    PLATFORM = platforms.find(platform)
     tables.load()
     HOST = machine.read_host()
 
@@ -70,11 +71,14 @@ class Sandbox:
     def birth(self):
         """Platform, jail, files, first process."""
         args, kernel = self.args, self.kernel
-        kernel.reap_children()
-        kernel.platform = SystrapPlatform()
+        kernel.platform = (PLATFORM or platforms.find(args.platform))()
+        if not kernel.platform.reaps:
+            kernel.reap_children()
         kernel.platform.start(kernel)
+        timeline.mark("zygote born")
         kernel.limits = {**kernel.platform.limits(), "vdso": kernel.platform.vdso()}
         jail.close_jail(args)
+        timeline.mark("filter closed")
         self.connection = Connection(args.gofer_fd)
         set_reopen_read_only(self.connection.reopen_read_only)
         self.uts, self.ipc = UtsNamespace(args.hostname.encode() or b"localhost"), IpcNamespace()
@@ -84,6 +88,7 @@ class Sandbox:
         self.root = boot_task.fs.root
         self.boot_task = boot_task
         filesystems.apply_paths(self, boot_task, args.spec)
+        timeline.mark("files mounted")
         task = self.new_process(args.process, args.stdio, args.console_fd)
         self.init = task.group
         kernel.init = task.group
@@ -165,6 +170,9 @@ def boot(args):
         sandbox.log(failure_text(error))
         args.report_error(f"{type(error).__name__}: {error}")
         posix._exit(128)
+    timeline.mark("program loaded")
+    if args.debug:
+        sandbox.log(timeline.text())
     args.report_ready()
     gc.collect()
     gc.freeze()

@@ -255,7 +255,7 @@ def read(task, file, offset, length):
 def host_has_huge_pages():
     """The host may back untouched memory with huge pages, which a stack is too small for."""
     try:
-        with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as file:
+        with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="utf-8") as file:
             return "[never]" not in file.read()
     except OSError:
         return False

@@ -5,6 +5,7 @@ A cursor runs through the buffer, so a file kind calls put() or take() as often 
 byte is fetched once, by take(), and a file kind keeps the bytes, never the address.
 """
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 from kernel.abi.errno cimport EFAULT, Errno
@@ -53,14 +54,17 @@ cdef class GuestBuffer(UserBuffer):
                 self.count += length
 
     cpdef Py_ssize_t put(self, data) except -1:
-        cdef const unsigned char[::1] view
+        cdef Py_buffer view
         cdef Py_ssize_t length = len(data)
         if length == 0 or self.left() == 0:
             return 0
         if isinstance(data, bytes):
             return self.move(PyBytes_AS_STRING(data), length, True)
-        view = data
-        return self.move(<char *> &view[0], len(view), True)
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            return self.move(<char *> view.buf, view.len, True)
+        finally:
+            PyBuffer_Release(&view)
 
     cpdef bytes take(self, Py_ssize_t count):
         cdef bytes data

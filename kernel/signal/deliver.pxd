@@ -3,7 +3,7 @@
 
 from kernel.task.task cimport Task
 
-cpdef enum Delivery:
+cdef enum Delivery:
     GO_ON                                # resume (or attempt the call again if task.in_call still says so)
     STAY                                 # stopped or dead
 

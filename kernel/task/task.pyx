@@ -5,6 +5,7 @@ A blocking call is *attempted again*: its handler puts the task into queues with
 the saved arguments when something fires. Nothing is kept but the arguments, `progress` and a deadline.
 """
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memchr
 
@@ -59,11 +60,12 @@ cdef class Task(Waiter):
 
     cpdef Py_ssize_t copy_out_some(self, unsigned long address, data) except -1:
         """data to address, up to the first byte that can't be written: how many."""
-        cdef const unsigned char[::1] view = data
-        cdef long done
-        if len(view) == 0 or self.mm is None or self.mm.space is None:
-            return 0
-        done = self.mm.space.write(address, &view[0], len(view))
+        cdef Py_buffer view
+        cdef long done = 0
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        if view.len and self.mm is not None and self.mm.space is not None:
+            done = self.mm.space.write(address, view.buf, view.len)
+        PyBuffer_Release(&view)
         return done if done > 0 else 0
 
     cpdef bytes copy_in_string(self, unsigned long address, Py_ssize_t limit):

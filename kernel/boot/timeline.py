@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a start did what, for the debug log. The command begins the list, the sandbox inherits it by fork and goes on with it."""
+
+from time import monotonic_ns
+
+marks = []      # (ns, what has just been done)
+
+
+def mark(what):
+    """This is done now."""
+    marks.append((monotonic_ns(), what))
+
+
+def text():
+    """One line: milliseconds since the first mark."""
+    first = marks[0][0] if marks else 0
+    return "start in ms: " + ", ".join([f"{(ns - first) / 1e6:.1f} {what}" for ns, what in marks])
