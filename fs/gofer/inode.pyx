@@ -9,10 +9,12 @@ and kept for a while after the last close: on an exclusive tree only.
 
 from _weakref import ref as weak_reference
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from posix.resource cimport RLIMIT_NOFILE, getrlimit, rlimit
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from fs.gofer.connection cimport Connection, HostHandle
 from fs.gofer.file cimport GoferFile
+from fs.vfs.dentry cimport bound_cache
 from fs.vfs.file cimport File
 from fs.vfs.inode cimport FileSystem, Inode
 from fs.vfs.permission cimport new_owner
@@ -81,6 +83,7 @@ cdef class GoferFileSystem(FileSystem):
         self.cache_dentries = exclusive
         self.inodes = {}
         self.idle = {}
+        bound_cache(own_descriptor_limit() // 2)    # a fid costs the gofer a descriptor, and its limit is ours
         fid = connection.new_fid()
         self.call(T_ATTACH, (fid, NOFID, b"", aname, NOFID))
         root_fid = connection.new_fid()
@@ -465,6 +468,11 @@ cdef class GoferInode(Inode):
         if (<GoferFileSystem> self.fs).exclusive:
             self.xattr_names = names
         return names
+
+
+cdef Py_ssize_t own_descriptor_limit() noexcept:
+    cdef rlimit limit
+    return <Py_ssize_t> min(limit.rlim_cur, 1 << 20) if getrlimit(RLIMIT_NOFILE, &limit) == 0 else 1024
 
 
 cdef long long now_ns() noexcept:

@@ -6,6 +6,7 @@ from fs.vfs.inode cimport FileSystem, Inode
 
 cpdef Dentry root_dentry(FileSystem fs)
 cpdef forget_tree(Dentry root)
+cpdef bound_cache(Py_ssize_t limit)
 
 
 cdef class Dentry:

@@ -4,7 +4,7 @@
 Rules: a Dentry in its parent's `children` is current, whether positive or negative; one file system has one tree, however often it is
 mounted. File systems that change from outside (`cache_dentries` false) are asked at every lookup, but a Dentry stays the
 same object as long as the inode number does, so that what is mounted on it stays in place.
-The cache is bounded: beyond MAX_CACHED leaves that nobody holds are dropped, those not looked up lately first.
+The cache is bounded: beyond `max_cached` leaves that nobody holds are dropped, those not looked up lately first.
 """
 
 from _collections import OrderedDict
@@ -19,9 +19,11 @@ cdef extern from "Python.h":
 
 cdef enum:
     MAX_CACHED = 65536
+    MIN_CACHED = 256
     PRUNE_BATCH = 32                     # looked at for each insertion beyond the maximum
     UNUSED_REFERENCES = 3                # the parent's dict, `cached`, the pruner's variable
 
+cdef Py_ssize_t max_cached = MAX_CACHED
 cdef object cached = OrderedDict()       # Dentry -> None, oldest first (the front of a plain dict is slow to find once it is emptied)
 
 
@@ -138,8 +140,14 @@ cdef remember(Dentry parent, Dentry child):
     parent.children[child.name] = child
     child.referenced = True
     cached[child] = None
-    if len(cached) > MAX_CACHED:
+    if len(cached) > max_cached:
         prune()
+
+
+cpdef bound_cache(Py_ssize_t limit):
+    """A file system whose names cost something of which the host has only so much says how many may be remembered."""
+    global max_cached
+    max_cached = max(MIN_CACHED, min(max_cached, limit))
 
 
 cdef prune():
