@@ -16,6 +16,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("kernel", "fs", "net", "gofer", "oci")
+DEBUG_ONLY = "kernel/platform/ptrace"  # python-ptrace needs dlopen, which a static executable has not
 TEST_SOURCES = "tests/unit"
 GENERATORS = ("kernel/platform/x86_64/build_shim.py",)  # run before compiling; they write into out/shim
 CFFI_BUILDERS = ("oci/build_host.py",)  # `build_host.py --emit OUTPUT.c` writes the C code of oci/_host
@@ -73,9 +74,15 @@ def directives(profile: Profile, source: str) -> dict[str, bool | str]:
     return profile.directives | exceptions | ({"nonecheck": False} if source in WITHOUT_NONECHECK else {})
 
 
-def sources(tests: bool = True) -> dict[str, Path]:
+def package_files(suffix: str, debug: bool) -> list[Path]:
+    """Files of our packages, sorted; those of DEBUG_ONLY with debug."""
+    found = [path for package in PACKAGES for path in ROOT.joinpath(package).rglob(f"*{suffix}")]
+    return sorted(path for path in found if debug or not path.is_relative_to(ROOT / DEBUG_ONLY))
+
+
+def sources(tests: bool = True, debug: bool = False) -> dict[str, Path]:
     """Dotted name of each Cython module, with its source relative to the root."""
-    found = [path for package in PACKAGES for path in ROOT.joinpath(package).rglob("*.pyx")]
+    found = package_files(".pyx", debug)
     found += ROOT.glob("*.pyx")
     if tests:
         found += ROOT.joinpath(TEST_SOURCES).rglob("*.pyx")
@@ -102,7 +109,9 @@ def main() -> None:
     setup(
         name="runsc",
         version="0.1",
-        packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
+        packages=find_packages(
+            include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")], exclude=[DEBUG_ONLY.replace("/", ".")]
+        ),
         ext_modules=[Extension(name, [str(path)]) for name, path in sources(tests=False).items()],
         cmdclass={"build_ext": BuildExt},
         options={"build": {"build_base": str(out / "setuptools")}, "egg_info": {"egg_base": "out"}},

@@ -59,7 +59,7 @@ def objects(profile: setup.Profile, tests: bool = False, keep_going: bool = Fals
     os.chdir(ROOT)
     (ROOT / "out" / profile.name / "objects").mkdir(parents=True, exist_ok=True)
     generate()
-    units = [Unit(name, path, profile) for name, path in setup.sources(tests).items()]
+    units = [Unit(name, path, profile) for name, path in setup.sources(tests, debug=profile.name == "debug").items()]
     units += [Unit(name, path, profile) for name, path in cffi_sources(profile).items()]
     results = compile_all(units)
     failed = [unit.name for unit, (ok, _) in zip(units, results, strict=True) if not ok]
@@ -99,7 +99,7 @@ def import_tree(profile: setup.Profile, keep_going: bool = False) -> Path:
     """out/PROFILE/lib, to be put on PYTHONPATH: links to the Python sources, and to all shared objects where they belong."""
     lib = ROOT / "out" / profile.name / "lib"
     wanted = {Path(name.replace(".", "/") + SUFFIX): path for name, path in shared_objects(profile, True, keep_going).items()}
-    wanted |= {path.relative_to(ROOT): path for package in setup.PACKAGES for path in ROOT.joinpath(package).rglob("*.py")}
+    wanted |= {path.relative_to(ROOT): path for path in setup.package_files(".py", debug=profile.name == "debug")}
     for old in lib.rglob("*"):
         if old.is_symlink() and old.relative_to(lib) not in wanted:
             old.unlink()

@@ -97,7 +97,7 @@ def table_of_extensions(names: list[str]) -> str:
 
 def archive(bootloader: Path, linked: dict[str, Path]) -> None:
     """PyInstaller: finds the Python modules and appends them."""
-    sources = [path for package in setup.PACKAGES for path in sorted(ROOT.joinpath(package).rglob("*.py"))]
+    sources = setup.package_files(".py", debug=False)
     plan = {"bootloader": str(bootloader), "linked": [*linked], "hidden": hidden_imports(sources, set(linked)), "root": str(ROOT)}
     plan_file = OUT / "plan.json"
     plan_file.write_text(json.dumps(plan, indent=1))

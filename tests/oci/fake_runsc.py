@@ -189,7 +189,7 @@ def serve(sock_fd, attaches):
 def install():
     """Puts the pretended kernel and gofer where the real ones would be imported from."""
     for name, functions in (
-        ("kernel.boot.sandbox", {"boot": boot, "prepare": lambda: None}),
+        ("kernel.boot.sandbox", {"boot": boot, "prepare": lambda platform: None}),
         ("gofer.main", {"serve": serve}),
         ("gofer.jail", {"enter": lambda *args: None}),
     ):
