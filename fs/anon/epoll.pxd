@@ -27,6 +27,6 @@ cdef class Epoll(File):
     cdef EpollItem find(self, int fd, File file)
     cpdef drop(self, EpollItem item)
     cpdef list collect(self, int most)
-    cdef bint reaches(self, Epoll target, int depth) except -1
-    cdef int depth(self) except -1
-    cdef int height(self) except -1
+    cdef bint reaches(self, Epoll target, set seen) except -1
+    cdef int depth(self, dict known) except -1
+    cdef int height(self, dict known) except -1

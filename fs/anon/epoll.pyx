@@ -12,7 +12,7 @@ Rules:
 
 from fs.anon.inode cimport anon_inode
 from fs.vfs.file cimport File
-from kernel.abi.errno cimport EEXIST, EINVAL, ELOOP, ENOENT, EPERM, Errno
+from kernel.abi.errno cimport EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC, EPERM, Errno
 from kernel.abi.fs cimport O_RDWR, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG
 from kernel.abi.poll cimport (
     EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLLWAKEUP, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM,
@@ -20,6 +20,7 @@ from kernel.abi.poll cimport (
 
 cdef enum:
     MAX_NESTS = 4                        # epolls between the innermost and the outermost
+    MAX_WATCHES = 1000000                # of all epolls: /proc/sys/fs/epoll/max_user_watches
     MEMORY_MAJOR = 1                     # /dev/null and its like can't be polled
 
 cdef unsigned int ET = 0x80000000
@@ -27,8 +28,19 @@ cdef unsigned int PRIVATE_BITS = EPOLLWAKEUP | EPOLLONESHOT | ET | EPOLLEXCLUSIV
 cdef unsigned int EXCLUSIVE_OK = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | ET | EPOLLEXCLUSIVE
 
 
+cdef long nr_watches = 0
+
+
 cdef class EpollItem(Waiter):
     """One file in one epoll."""
+
+    def __cinit__(self):
+        global nr_watches
+        nr_watches += 1
+
+    def __dealloc__(self):
+        global nr_watches
+        nr_watches -= 1
 
     cpdef bint wake(self, unsigned int events) except? -1:
         """The file's readiness may have changed. True if somebody who waits for the epoll was woken."""
@@ -76,8 +88,10 @@ cdef class Epoll(File):
             raise Errno(EINVAL)
         if (fd, file) in self.items:
             raise Errno(EEXIST)
-        if isinstance(file, Epoll) and ((<Epoll> file).reaches(self, 0) or (<Epoll> file).depth() + self.height() > MAX_NESTS + 1):
+        if isinstance(file, Epoll) and ((<Epoll> file).reaches(self, set()) or (<Epoll> file).depth({}) + self.height({}) > MAX_NESTS + 1):
             raise Errno(ELOOP)
+        if nr_watches >= MAX_WATCHES:
+            raise Errno(ENOSPC)
         item = EpollItem.__new__(EpollItem)
         item.epoll, item.file, item.fd, item.data = self, file, fd, data
         item.events = events | POLLERR | POLLHUP
@@ -161,34 +175,39 @@ cdef class Epoll(File):
             self.ready.pop(item, None)
         return 0
 
-    cdef bint reaches(self, Epoll target, int depth) except -1:
-        """target can be reached from here: adding this to it would make a cycle."""
+    cdef bint reaches(self, Epoll target, set seen) except -1:
+        """target can be reached from here: adding this to it would make a cycle. Whom we have seen is not asked again: paths may be many."""
         cdef EpollItem item
         if self is target:
             return True
-        if depth > MAX_NESTS:
-            raise Errno(ELOOP)
+        seen.add(self)
         for item in self.items.values():
-            if isinstance(item.file, Epoll) and (<Epoll> item.file).reaches(target, depth + 1):
+            if isinstance(item.file, Epoll) and item.file not in seen and (<Epoll> item.file).reaches(target, seen):
                 return True
         return False
 
-    cdef int depth(self) except -1:
+    cdef int depth(self, dict known) except -1:
         """Levels of epolls from here down."""
         cdef EpollItem item
         cdef int below = 0
+        if self in known:
+            return known[self]
         for item in self.items.values():
             if isinstance(item.file, Epoll):
-                below = max(below, (<Epoll> item.file).depth())
+                below = max(below, (<Epoll> item.file).depth(known))
+        known[self] = below + 1
         return below + 1
 
-    cdef int height(self) except -1:
+    cdef int height(self, dict known) except -1:
         """Levels of epolls from here up."""
         cdef EpollItem item
         cdef int above = 0
+        if self in known:
+            return known[self]
         if self.epolls is not None:
             for item in self.epolls:
-                above = max(above, item.epoll.height())
+                above = max(above, item.epoll.height(known))
+        known[self] = above + 1
         return above + 1
 
     cpdef release(self):

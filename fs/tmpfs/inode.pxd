@@ -17,6 +17,9 @@ cdef class Tmpfs(FileSystem):
 cdef class TmpfsInode(Inode):
     cdef dict xattrs                     # name -> value; None while there are none
     cdef bint counted                    # in used_inodes
+    cdef Py_ssize_t xattr_size           # names and values
+    cdef long long xattr_pages           # what they are charged with
+    cdef int charge_xattr(self, Py_ssize_t more) except -1
 
 
 cdef class TmpfsDirectory(TmpfsInode):

@@ -22,6 +22,7 @@ cdef enum:
     PAGE = 4096
     ENTRY_SIZE = 20                      # what Linux adds to a directory's size for each entry
     LINK_MAX = 0x7fffffff
+    XATTR_SPACE = 131072                 # names and values of one inode
     SIZE_MAX = 0x7fffffffffffffff
     PERMISSIONS = 0o7777
 
@@ -83,6 +84,18 @@ cdef class TmpfsInode(Inode):
     def __dealloc__(self):
         if self.counted and self.fs is not None:
             (<Tmpfs> self.fs).used_inodes -= 1
+            (<Tmpfs> self.fs).quota.used -= self.xattr_pages
+
+    cdef int charge_xattr(self, Py_ssize_t more) except -1:
+        """ENOSPC for more than XATTR_SPACE, and when the file system has no page for them."""
+        cdef Quota quota = (<Tmpfs> self.fs).quota
+        cdef Py_ssize_t size = self.xattr_size + more
+        cdef long long pages = (size + PAGE - 1) // PAGE
+        if more > 0 and (size > XATTR_SPACE or pages - self.xattr_pages > quota.room()):
+            raise Errno(ENOSPC)
+        quota.used += pages - self.xattr_pages
+        self.xattr_size, self.xattr_pages = size, pages
+        return 0
 
     cpdef setattr(self, dict changes):
         cdef long long now = now_ns()
@@ -116,12 +129,14 @@ cdef class TmpfsInode(Inode):
             raise Errno(ENODATA)
         if self.xattrs is None:
             self.xattrs = {}
+        self.charge_xattr((len(name) + len(value) if not present else len(value) - len(self.xattrs[name])))
         self.xattrs[name] = value
         self.ctime_ns = now_ns()
 
     cpdef removexattr(self, bytes name):
         if self.xattrs is None or name not in self.xattrs:
             raise Errno(EOPNOTSUPP if name.startswith(b"system.") else ENODATA)
+        self.charge_xattr(-len(name) - len(self.xattrs[name]))
         del self.xattrs[name]
         self.ctime_ns = now_ns()
 

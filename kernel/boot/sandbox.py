@@ -60,6 +60,8 @@ class Sandbox:
         self.kernel = Kernel(Clock(), self.log)
         self.kernel.machine = HOST or machine.read_host()
         self.kernel.strace = args.strace
+        if args.pids_limit:
+            self.kernel.max_tasks = min(args.pids_limit, self.kernel.max_tasks)
         self.kernel.protects_init = args.protects_init
         self.kernel.services = self
 

@@ -72,8 +72,11 @@ cdef int send(ThreadGroup group, Task only, SigInfo info) except -1:
     target = only if only is not None else choose(group, bit)
     if (<Handlers> group.handlers).ignored(signo) and not (target if target is not None else group.leader).blocked & bit:
         return 0
-    if signo >= SIGRTMIN and info.code != 0 and over_limit(group):
-        return -EAGAIN
+    if signo >= SIGRTMIN and over_limit(group):
+        if info.code != 0:
+            return -EAGAIN
+        if (<Pending> (only if only is not None else group).pending).mask & bit:
+            return 0                     # kill(2) always succeeds: it is pending, and no more than that
     if target is not None and not target.blocked & bit and fatal(group, signo, info):
         group_exit(group, signo)
         return 0

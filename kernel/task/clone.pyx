@@ -49,7 +49,9 @@ def check_flags(Task task, unsigned long flags):
 
 
 def check_limit(Task task):
-    """RLIMIT_NPROC counts the tasks of a real user."""
+    """The sandbox's own limit is for all; RLIMIT_NPROC counts the tasks of a real user."""
+    if max(len(task.kernel.tasks), len(task.kernel.groups)) >= task.kernel.max_tasks:
+        raise Errno(EAGAIN)
     limit = task.group.limits.soft(RLIMIT_NPROC)
     if limit >= 0x7fffffff or task.creds.uid == 0 or task.creds.capable(CAP_SYS_RESOURCE):
         return

@@ -29,8 +29,10 @@ cdef class Kernel(PlatformEvents):
     cdef public object log               # callable(str)
     cdef public bint strace
     cdef public bint finished
+    cdef public int max_tasks            # that there may be, zombies counted
     cdef public int exit_status          # wait status of init
     cdef Task current                    # on whose behalf the kernel works; for event_failed only
+    cdef unsigned long swept             # nr_syscalls when garbage was last looked for
     cdef int epoll
     cdef int child_signal                # signalfd of SIGCHLD
     cdef dict watches                    # fd -> Watch
@@ -48,6 +50,7 @@ cdef class Kernel(PlatformEvents):
     cdef int run_watches(self) except -1
     cdef int run_events(self, bint platform, bint watches, bint timers) except -1
     cdef int event_failed(self, object error) except -1
+    cdef int sweep(self) except -1
     cdef int run_woken(self) except -1
     cdef int handler_failed(self, Task task, object row, str why) except -1
     cdef int trace(self, Task task, object row, long result) except -1

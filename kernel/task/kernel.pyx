@@ -8,10 +8,12 @@ Rules: a handler that raises anything but Errno kills only its own process, with
 kernel for more than SLOW_NS is counted. Before a request waits, pending signals are looked at.
 """
 
+import gc
+
 from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
 from libc.string cimport memset
 
-from kernel.abi.errno cimport EFAULT, EINTR, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
+from kernel.abi.errno cimport EAGAIN, EFAULT, EINTR, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
 from kernel.abi.signal cimport SA_RESTART, SIGKILL, SIGSEGV, SIGSYS
 from kernel.platform.platform cimport HostCall, Space
 from kernel.signal.deliver cimport GO_ON, STAY, deliver
@@ -76,7 +78,10 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     SLOW_NS = 200000
+    CALLS_A_SWEEP = 4096
+    MAX_GARBAGE = 100000                 # containers made and not freed since the last collection
     PID_MAX = 32768
+    MAX_TASKS = PID_MAX - 1000           # leaves numbers for groups and sessions whose leaders are gone
     NR_MMAP_FD_ARGUMENT = 4
     NR_CLOSE = 3
     FIRST_DONATED = 8
@@ -94,6 +99,7 @@ cdef class Kernel(PlatformEvents):
     def __init__(self, Clock clock, log):
         self.clock = clock
         self.log = log
+        self.max_tasks = MAX_TASKS
         self.timers = TimerQueue()
         self.runqueue = RunQueue()
         self.tasks, self.groups, self.pgrps, self.watches = {}, {}, {}, {}
@@ -117,6 +123,8 @@ cdef class Kernel(PlatformEvents):
             self.run_woken()
             if self.finished:
                 break
+            if self.nr_syscalls - self.swept > CALLS_A_SWEEP:
+                self.sweep()
             next_ns = self.timers.next_deadline()
             if next_ns >= 0:
                 next_ns = max(next_ns - self.clock.monotonic_ns(), 0)
@@ -141,6 +149,13 @@ cdef class Kernel(PlatformEvents):
                 self.timers.run(self.clock.monotonic_ns())
         except Exception as error:
             self.event_failed(error)
+        return 0
+
+    cdef int sweep(self) except -1:
+        """Guests can make cycles (a socket sent through itself); the automatic collector, which would stop any handler, is off."""
+        self.swept = self.nr_syscalls
+        if gc.get_count()[0] > MAX_GARBAGE:
+            gc.collect()
         return 0
 
     cdef int event_failed(self, object error) except -1:
@@ -438,11 +453,12 @@ cdef class Kernel(PlatformEvents):
     cpdef int new_pid(self) except -1:
         """A process number that is free: the next after the last one given out."""
         cdef int pid = self.last_pid
-        while True:
+        for _ in range(PID_MAX):
             pid = pid + 1 if pid + 1 < PID_MAX else 300
             if pid not in self.tasks and pid not in self.groups and pid not in self.pgrps:
                 self.last_pid = pid
                 return pid
+        raise Errno(EAGAIN)
 
 
 cdef class Batch:
