@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sandbox process's filter, installed in a child: what goes on, what is refused, what ends it."""
 
+import ctypes
+import errno
 import mmap
 import os
 import signal
@@ -12,13 +14,13 @@ from kernel.boot.filter import ALLOWED, REFUSED, sandbox_filter
 from oci._host import lib
 
 
-def in_filter(body):
+def in_filter(body, traces=False):
     """Runs body in a child under the filter; its wait status as an exit code, or -signal."""
     pid = os.fork()
     if pid == 0:
         status = 99
         try:
-            program = sandbox_filter()
+            program = sandbox_filter(traces=traces)
             lib.host_prctl(38, 1, 0, 0, 0)
             if lib.host_seccomp_filter(0, program, len(program) // 8) == 0:
                 status = body()
@@ -79,6 +81,20 @@ def test_what_tracebacks_try_is_refused(call):
 )
 def test_everything_else_is_the_end(call):
     assert in_filter(call) == -signal.SIGSYS
+
+
+@pytest.mark.parametrize("request_", [7, 31, 0x4207], ids=["CONT", "SYSEMU", "INTERRUPT"])
+def test_tracing_is_for_the_ptrace_platform(request_):
+    """A stranger's thread answers ESRCH; attaching to one is the end in any case."""
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+
+    def ask(request):
+        ptrace(request, 1, 0, 0)
+        return 3 if ctypes.get_errno() == errno.ESRCH else 4
+
+    assert in_filter(lambda: ask(request_), traces=True) == 3
+    assert in_filter(lambda: ask(request_)) == -signal.SIGSYS
+    assert in_filter(lambda: ask(16), traces=True) == -signal.SIGSYS
 
 
 def test_the_table_names_each_call_once():

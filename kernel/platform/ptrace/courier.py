@@ -17,7 +17,8 @@ MSG_FLAGS = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
 CONTROL = DATA + 0x300
 CONTROL_BYTES = 24
 RECEIVED = CONTROL + 16
-HEADER = struct.pack("<QQQQQQQ", 0, 0, DATA + 0x100, 1, CONTROL, CONTROL_BYTES, 0).ljust(0x100, b"\0") + struct.pack("<QQ", DATA + 0x200, 16)
+MESSAGE = struct.pack("<QQQQQQQ", 0, 0, DATA + 0x100, 1, CONTROL, CONTROL_BYTES, 0)
+HEADER = MESSAGE.ljust(0x100, b"\0") + struct.pack("<QQ", DATA + 0x200, 16)
 
 
 class Courier:

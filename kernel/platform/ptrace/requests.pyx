@@ -132,7 +132,7 @@ cdef unsigned int call_arch(int tid) noexcept:
 
 
 cdef bint take_fault(int tid, report *into) noexcept:
-    """The host does not tell the processor's error code: what follows from the signal is said, whether it was a write is not."""
+    """The host tells tracers no error code and trap number of the processor: what follows from the signal is said."""
     try:
         info = ptrace_getsiginfo(tid)
         into.signo, into.code = info.si_signo, info.si_code

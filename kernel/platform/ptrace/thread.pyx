@@ -18,7 +18,7 @@ from kernel.platform.ptrace.requests cimport (
     set_image, set_registers, stop_soon, to_machine,
 )
 from kernel.platform.ptrace.stops import BORN, CALLED, CLONED, STOPPED
-from kernel.platform.x86_64.abi cimport FD_DONATED, FORK_FLAGS, HOST_CMPXCHG, R8, R9, R10, RAX, RDI, RDX, RSI, THREAD_FLAGS
+from kernel.platform.x86_64.abi cimport FD_DONATED, FORK_FLAGS, HOST_CMPXCHG, R8, R9, R10, RDI, RDX, RSI, THREAD_FLAGS
 
 cdef extern from *:
     """

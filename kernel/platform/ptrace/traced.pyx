@@ -6,19 +6,17 @@ guests where its shim is under suspicion. Everything that it knows comes from th
 never called. Absent: native waking without a stop, and a filter in the traced processes, which make no system call that we did not order.
 """
 
-from libc.errno cimport errno
-
 from kernel.platform.log import log
 from kernel.platform.platform cimport GuestThread, PlatformEvents, Space
 from kernel.platform.ptrace.birth import make_process
 from kernel.platform.ptrace.code import CALL, CALL_AT, DATA, PAGE_SIZE, TITLE_AT
 from kernel.platform.ptrace.courier import Courier
 from kernel.platform.ptrace.requests cimport (
-    EVENT_STOP, SYSCALL_STOP, call_arch, fault_waits, get_image, get_registers, let_run, seize, stop_soon, take_fault, user_regs_struct,
+    EVENT_STOP, SYSCALL_STOP, call_arch, fault_waits, get_image, get_registers, seize, stop_soon, take_fault, user_regs_struct,
 )
 from kernel.platform.ptrace.space cimport TracedSpace
 from kernel.platform.ptrace.stops import BORN, CALLED, CLONED, STOPPED, UNBORN
-from kernel.platform.ptrace.thread cimport GONE, GUEST, HELD, NATIVE, ORDERED
+from kernel.platform.ptrace.thread cimport GUEST, NATIVE, ORDERED
 from kernel.platform.x86_64.abi cimport CTX_BASE, FORK_FLAGS, GUEST_END, RAX, RSI, STACK_HIGH, STACK_LOW
 
 cdef extern from *:
@@ -48,6 +46,7 @@ cdef extern from *:
         PROT_READ
         PROT_WRITE
         PR_SET_NAME
+        SEGV_ACCERR
         SIGBUS
         SIGFPE
         SIGILL
@@ -73,6 +72,8 @@ cdef enum:
     MXCSR_MASK = 28
     REGISTER_SYNC_CORE = 64              # membarrier: every process inherits it
     FUTEX_OP = 0x7f
+    FETCHED = 0x15                       # error codes: user, present, and instruction fetch or write
+    WROTE = 7
     ERESTARTSYS = 512                    # what the host's registers show in a call that a stop broke off
     ERESTARTNOINTR = 513
     ERESTARTNOHAND = 514
@@ -201,9 +202,12 @@ cdef class PtracePlatform(Platform):
                 self.events.on_interrupt(thread)
             return 0
         if event or signo not in FAULTS or not take_fault(thread.host_tid, &thread.said):
+            if thread.kicked and not event:
+                stop_soon(thread.host_tid)
             thread.go_on()               # signals that somebody sends from outside mean nothing here
             return 0
         if thread.take(&regs) and not thread.released:
+            guess_access(thread, regs.rip)
             thread.original = -1
             thread.hold()
             self.events.on_fault(thread, thread.said.signo & 31 or SIGSEGV, thread.said.code, thread.said.address)
@@ -339,6 +343,13 @@ cdef class PtracePlatform(Platform):
             result = thread.make_call(number, arguments)
             if -4096 < result < 0 and number != SYS_membarrier:
                 raise OSError(f"host call {number} in the first process: error {-result}")
+
+
+cdef void guess_access(TracedThread thread, unsigned long ip) noexcept:
+    """The processor's error code of a fault on a page that can be read: fetching an instruction, or writing."""
+    cdef char byte = 0
+    if thread.said.signo == SIGSEGV and thread.said.code == SEGV_ACCERR and thread.home.read(thread.said.address, &byte, 1) == 1:
+        thread.said.error = FETCHED if thread.said.address == ip else WROTE
 
 
 cdef bint broken_off(long result) noexcept:
