@@ -37,7 +37,7 @@ COMMON_DIRECTIVES: dict[str, bool | str] = {
     "embedsignature": False,
     "freethreading_compatible": False,
 }
-WARNINGS = ("-Wall", "-Wno-unused-function", "-Wno-unused-variable")  # Cython leaves helpers unused
+WARNINGS = ("-Wall", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-result")  # Cython leaves helpers unused
 HARDENING = ("-Wl,-z,relro,-z,now",)
 
 # Costs a fifth of the compile time for what ASan sees as well.

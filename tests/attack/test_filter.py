@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "kernel" / "platform" / "x86_64")]
+sys.path.append(str(ROOT / "kernel" / "platform" / "x86_64"))
 
 from build_shim import abi_constants  # noqa: E402
 

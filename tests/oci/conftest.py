@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent.parent
-os.environ["PYTHONPATH"] = str(TREE)
+os.environ.setdefault("PYTHONPATH", str(TREE))  # build/test names the tree that it built
 FAKE = [sys.executable, str(HERE / "fake_runsc.py")]
 
 
