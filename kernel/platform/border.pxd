@@ -30,6 +30,7 @@ cdef class ContextArea:
     cdef void put_order(self, int slot, unsigned int order, bint then_resume) noexcept nogil
     cdef void put_host_calls(self, int slot, const HostCall *calls, int count) noexcept nogil
     cdef void put_birth(self, int slot, unsigned long nonce, int child_slot) noexcept nogil
+    cdef void put_ids(self, int slot, const unsigned int *ids) noexcept nogil
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil
     cdef void set_interrupted(self, int slot) noexcept nogil
     cdef void publish(self, int slot, unsigned int seq) noexcept nogil

@@ -12,7 +12,7 @@ from posix.time cimport timespec
 from posix.unistd cimport close, ftruncate
 
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NSLOT, SLOT, SLOT_XSAVE, context, machine, report,
+    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NR_IDS, NSLOT, SLOT, SLOT_XSAVE, context, machine, report,
 )
 
 cdef extern from *:
@@ -124,6 +124,12 @@ cdef class ContextArea:
         cdef context *c = self.at(slot)
         c.nonce = nonce
         c.child = CTX_BASE + <unsigned long> child_slot * SLOT
+
+    cdef void put_ids(self, int slot, const unsigned int *ids) noexcept nogil:
+        cdef context *c = self.at(slot)
+        cdef int i
+        for i in range(NR_IDS):
+            publish_u32(&c.ids[i], ids[i])
 
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil:
         self.at(slot).clear_tid = address

@@ -69,13 +69,16 @@ cdef class GuestThread:                  # one host thread that runs one guest t
     # orders; each ends the hold
     cdef void resume(self) noexcept
     # Make the calls in the guest's address space. then_result: if all succeed go on with the guest code, set_result() having been
-    # called before; else on_host_calls tells. At most 16 calls.
+    # called before; else on_host_calls tells. At most 40 calls.
     cdef int host_calls(self, HostCall *calls, int count, bint then_resume) except -1
     cdef int fork(self, GuestThread child, bint then_resume) except -1          # child: from Platform.new_thread(space=None)
     cdef int clone_thread(self, GuestThread child, bint then_resume) except -1  # child: from Platform.new_thread(space=self.space)
     cdef void exit(self, unsigned long clear_tid) noexcept                     # the host thread ends: *clear_tid = 0, futex wake (0: none). Leaders are parked.
     cdef void interrupt(self) noexcept                                         # if it runs guest code: make it come to on_interrupt soon; no-op when held
     cpdef int donate(self, int host_fd, int at) except -1                      # held only: duplicates host_fd into the stub at number `at` (>= 8), cloexec
+
+    # pid, tid, ppid, uid, euid, gid, egid: may answer these calls without asking from now on, also while guest code runs
+    cdef void set_ids(self, const unsigned int *ids) noexcept
 
 
 cdef class Platform:

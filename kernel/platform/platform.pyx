@@ -76,6 +76,9 @@ cdef class GuestThread:
     cdef unsigned long instruction_pointer(self) noexcept:
         return 0
 
+    cdef void set_ids(self, const unsigned int *ids) noexcept:
+        pass
+
     cdef void copy_state(self, GuestThread other) noexcept:
         pass
 

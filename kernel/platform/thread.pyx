@@ -42,6 +42,10 @@ cdef class SystrapThread(MachineThread):
             for fd, _ in self.donations:
                 close(fd)
 
+    cdef void set_ids(self, const unsigned int *ids) noexcept:
+        if self.slot >= 0 and not self.stub.dead:
+            self.stub.area.put_ids(self.slot, ids)
+
     # orders
 
     cdef void resume(self) noexcept:

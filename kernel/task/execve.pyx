@@ -49,6 +49,7 @@ cdef class Exec:
         task.mm.space = self.thread.space
         task.mm.space.mm = task.mm
         task.thread = self.thread
+        task.told_creds = None
         become_program(task, self.image)
         task.host_calls(self.image.calls, 0, self.mapped)
 

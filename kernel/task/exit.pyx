@@ -203,6 +203,8 @@ cdef int orphan_children(ThreadGroup group) except -1:
     for child in list(group.children):
         was_orphaned = child.pgrp.is_orphaned()
         child.set_parent(None if parent is group else parent)
+        for task in list(child.tasks.values()):
+            task.tell_ids()
         signo = child.leader.pdeath_signal
         if signo and not child.zombie:
             send_to_group(child, kill_info(signo, 0, group.pid, 0))

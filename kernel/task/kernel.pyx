@@ -85,7 +85,7 @@ cdef enum:
     NR_MMAP_FD_ARGUMENT = 4
     NR_CLOSE = 3
     FIRST_DONATED = 8
-    MAX_HOST_CALLS = 16
+    MAX_HOST_CALLS = 40
     BATCH = 16                           # notifications served before other events are looked at
 
 
@@ -321,6 +321,8 @@ cdef class Kernel(PlatformEvents):
             task.in_call = False
             return self.serve(task)
         task.state = GUEST
+        if task.creds is not task.told_creds:
+            task.tell_ids()
         task.thread.resume()
         return 0
 
@@ -476,21 +478,24 @@ cdef class Batch:
     cdef long order(self) except? -1:
         """Order the next batch; without a callback the last one goes straight on with guest code."""
         cdef HostCall batch[MAX_HOST_CALLS]
-        cdef int count = 0, donated = FIRST_DONATED
+        cdef int count = 0
         cdef Task task = self.task
+        given = {}                       # our descriptor -> its number there
         self.taken = []
-        while self.calls and count + 1 < MAX_HOST_CALLS:
+        while self.calls and count + len(given) + 1 < MAX_HOST_CALLS:
             call = self.calls.pop(0)
             fill(&batch[count], call)
+            if len(call) > 7 and call[7] >= 0:
+                if call[7] not in given:
+                    given[call[7]] = FIRST_DONATED + len(given)
+                    task.thread.donate(call[7], given[call[7]])
+                batch[count].args[NR_MMAP_FD_ARGUMENT] = given[call[7]]
             self.taken.append(call)
             count += 1
-            if len(call) > 7 and call[7] >= 0:
-                task.thread.donate(call[7], donated)
-                batch[count - 1].args[NR_MMAP_FD_ARGUMENT] = donated
-                fill(&batch[count], (NR_CLOSE, donated))
-                self.taken.append(None)
-                donated += 1
-                count += 1
+        for donated in given.values():
+            fill(&batch[count], (NR_CLOSE, donated))
+            self.taken.append(None)
+            count += 1
         straight = not self.calls and self.then is None
         task.after_host_calls = self.ended
         if straight:

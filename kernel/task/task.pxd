@@ -78,6 +78,7 @@ cdef class Task(Waiter):
     cdef public long long start_ns
     cdef public unsigned long timerslack_ns
     cdef public int exit_code            # wait status
+    cdef Creds told_creds                # those that its thread answers getuid and the like from; None: not told
 
     # guest memory
     cpdef bytes copy_in(self, unsigned long address, Py_ssize_t length)        # all or EFAULT
@@ -97,3 +98,5 @@ cdef class Task(Waiter):
 
     # host calls made by its own host thread
     cpdef long host_calls(self, list calls, long result, object then=*, object failed=*) except? -1   # returns ORDERED
+
+    cpdef tell_ids(self)                                                       # its pids or credentials changed: see set_ids of GuestThread

@@ -38,7 +38,8 @@
 #define FD_CONTEXTS 3               /* where a newborn process finds its memfd */
 #define FD_RO_PAGE  4               /* the zygote only */
 #define FD_DONATED  8               /* first descriptor that a mapping order may name */
-#define MAX_HOST_CALLS 16
+#define MAX_HOST_CALLS 40           /* an execve in one go */
+#define NR_IDS 7                    /* of struct context.ids */
 #define HOST_CMPXCHG 0xf0000001     /* in a list of host calls: (address, expected, new) on 32 bits; the old value or -EFAULT */
 
 /* why the shim rings */
@@ -124,6 +125,7 @@ struct context {
     uint64_t nonce;                 /* fork, thread: what the child says in its hello */
     uint64_t child;                 /* thread: address of its context */
     uint64_t clear_tid;             /* exit, clear */
+    volatile uint32_t ids[NR_IDS];  /* pid (0: ask the sentry), tid, ppid, uid, euid, gid, egid: what the shim answers by itself */
     struct report report;
 
     /* bootstrap: written by the zygote before any guest exists */

@@ -8,7 +8,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
     enum:
         RAX, RDI, RSI, RDX, R10, R8, R9, RCX, R11, RBX, RBP, R12, R13, R14, R15, RSP, RIP, RFL, NREG
         SLOT, NSLOT, CTX_SIZE, SLOT_XSAVE, SLOT_WINDOW, SLOT_STACK
-        NR_HELLO, NR_BELL, FORK_FLAGS, THREAD_FLAGS, SIG_INTR, FD_CONTEXTS, FD_RO_PAGE, FD_DONATED, MAX_HOST_CALLS
+        NR_HELLO, NR_BELL, FORK_FLAGS, THREAD_FLAGS, SIG_INTR, FD_CONTEXTS, FD_RO_PAGE, FD_DONATED, MAX_HOST_CALLS, NR_IDS
         K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX
         ORDER_RESUME, ORDER_HOST, ORDER_FORK, ORDER_THREAD, ORDER_EXIT, ORDER_CLEAR
     const uint64_t CTX_BASE, GUEST_END, STACK_LOW, STACK_HIGH, HOST_CMPXCHG
@@ -33,6 +33,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         machine machine
         uint32_t interrupted, ready, waiting, seq, rep, order, then_resume, nr_host_calls
         uint64_t nonce, child, clear_tid
+        uint32_t ids[NR_IDS]
         report report
         int32_t listener
         uint32_t mxcsr_mask

@@ -214,7 +214,20 @@ static NORETURN void nested_signal(int signo, const struct siginfo *info, struct
     die(signo);                         /* SIGSYS here: someone jumped to a site with registers that the filter refuses */
 }
 
-/* Calls that need no sentry: the native futex on the guest's own memory, and sched_yield. */
+/* Who the caller is: the sentry keeps these numbers up to date, and forging them deceives the forger only. */
+static void answer_identity(struct context *c)
+{
+    static const unsigned char numbers[NR_IDS] = {39, 186, 110, 102, 107, 104, 108};    /* in the order of ids */
+    uint64_t *r = c->machine.regs;
+
+    for (unsigned i = 0; i < NR_IDS; i++)
+        if ((uint32_t)r[RAX] == numbers[i] && c->ids[0]) {
+            r[RAX] = c->ids[i];
+            leave(c);
+        }
+}
+
+/* Calls that need no sentry: getpid and its kin, the native futex on the guest's own memory, and sched_yield. */
 static void answer_locally(struct context *c)
 {
     uint64_t *r = c->machine.regs;
@@ -222,6 +235,7 @@ static void answer_locally(struct context *c)
 
     if (c->report.arch != AUDIT_ARCH_X86_64)
         return;
+    answer_identity(c);
     if ((uint32_t)r[RAX] == SYS_sched_yield) {
         r[RAX] = sys(SYS_sched_yield, 0, 0, 0, 0, 0);
         leave(c);
