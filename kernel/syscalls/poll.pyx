@@ -21,7 +21,7 @@ cdef enum:
     READ_SET = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR
     WRITE_SET = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR
     EXCEPT_SET = POLLPRI
-    MAX_SELECT = 1 << 20                 # descriptors; more can't be open
+    LEAST_TABLE = 256                    # descriptors that a table has room for, open or not
     # how a remaining timeout is written back
     NO_TIMEOUT = 0
     TIMEVAL = 1
@@ -120,32 +120,32 @@ cdef Poll poll_call(Task task, unsigned long address, unsigned int count):
 
 
 cdef Poll select_call(Task task, int nfds, unsigned long readfds, unsigned long writefds, unsigned long exceptfds):
-    """A call from three sets of bits: one PollFd for each descriptor in any of them; EINVAL, EFAULT."""
+    """A call from three sets of bits: one PollFd for each descriptor in any of them; EINVAL, EFAULT.
+
+    What lies beyond the table of descriptors is not looked at, as in Linux.
+    """
     cdef Poll call = Poll()
     cdef PollFd wanted
-    cdef int fd
+    cdef int fd, which
+    cdef const unsigned char *set
+    cdef short[3] events = [READ_SET, WRITE_SET, EXCEPT_SET]
     if nfds < 0:
         raise Errno(EINVAL)
-    nfds = min(nfds, MAX_SELECT)
+    nfds = min(nfds, max(<int> LEAST_TABLE, <int> len((<FdTable> task.files).files)))
     call.set_bytes = (nfds + 63) // 64 * 8
     call.sets[0], call.sets[1], call.sets[2] = readfds, writefds, exceptfds
     call.fds = bytearray()
     call.deadline_ns = -1
-    bits = [int.from_bytes(task.copy_in(call.sets[i], call.set_bytes), "little") if call.sets[i] else 0 for i in range(3)]
-    any_of = (bits[0] | bits[1] | bits[2]) & ((ONE << nfds) - 1)
-    while any_of:
-        lowest = any_of & -any_of
-        any_of ^= lowest
-        fd = lowest.bit_length() - 1
+    bits = [task.copy_in(call.sets[which], call.set_bytes) if call.sets[which] else bytes(call.set_bytes) for which in range(3)]
+    for fd in range(nfds):
         wanted.fd, wanted.events, wanted.revents = fd, 0, 0
-        if bits[0] & lowest:
-            wanted.events |= READ_SET
-        if bits[1] & lowest:
-            wanted.events |= WRITE_SET
-        if bits[2] & lowest:
-            wanted.events |= EXCEPT_SET
-        call.fds += (<char *> &wanted)[:sizeof(PollFd)]
-        call.count += 1
+        for which in range(3):
+            set = bits[which]
+            if set[fd >> 3] >> (fd & 7) & 1:
+                wanted.events |= events[which]
+        if wanted.events:
+            call.fds += (<char *> &wanted)[:sizeof(PollFd)]
+            call.count += 1
     return call
 
 
@@ -167,17 +167,17 @@ cdef long attempt_select(Task task, Poll call) except? -1:
     for i in range(call.count):
         if fds[i].revents & POLLNVAL:
             raise Errno(EBADF)
-    bits = [0, 0, 0]
+    bits = [bytearray(call.set_bytes), bytearray(call.set_bytes), bytearray(call.set_bytes)]
     for i in range(call.count):
         for which, events in enumerate((READ_SET, WRITE_SET, EXCEPT_SET)):
             if fds[i].events & events == events and fds[i].revents & events:
-                bits[which] |= ONE << fds[i].fd
+                bits[which][fds[i].fd >> 3] |= 1 << (fds[i].fd & 7)
                 total += 1
     if total == 0 and not call.at_once and not task.timed_out:
         return wait(task, call)
     for i in range(3):
         if call.sets[i]:
-            task.copy_out(call.sets[i], bits[i].to_bytes(call.set_bytes, "little"))
+            task.copy_out(call.sets[i], bits[i])
     return total
 
 
