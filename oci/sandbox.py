@@ -152,6 +152,7 @@ def prepare_gofer(log_fd):
     import gofer.jail
     import gofer.main
 
+    del gofer
     preload_tree(("gofer", "kernel.abi"), log_fd)
     gc.freeze()
 

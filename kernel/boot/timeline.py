@@ -3,7 +3,7 @@
 
 from time import monotonic_ns
 
-marks = []      # (ns, what has just been done)
+marks: list[tuple[int, str]] = []  # (ns, what has just been done)
 
 
 def mark(what):
