@@ -8,11 +8,12 @@ import posix
 
 from kernel.boot import timeline
 from kernel.boot.args import ProcessArgs, SandboxArgs
+from kernel.boot.profile import IS_RELEASE
 from oci import cgroups, control, state
 from oci._host import lib
 from oci.console import new_pty, send_master
 from oci.destroy import destroy
-from oci.errors import RunscError
+from oci.errors import RunscError, UsageError
 from oci.hooks import run_hooks, run_hooks_leniently
 from oci.log import timestamp
 from oci.mounts import Attaches, plan_mounts
@@ -135,6 +136,8 @@ class Making:
         args.total_memory = max(0, spec.resources.memory_limit or 0)
         args.nr_cpus = processors(spec.resources) if common["cpu-num-from-quota"] else 0
         args.unconfined = common["unconfined"]
+        if args.unconfined and IS_RELEASE:
+            raise UsageError("--unconfined: development builds only")
         args.host = lib
         return args
 

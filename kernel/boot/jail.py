@@ -13,6 +13,7 @@ some hosts forbid it. The pid namespace was made by the fork.
 import posix
 
 from kernel.boot.filter import ERRNO, KILL_PROCESS, sandbox_filter
+from kernel.boot.profile import IS_RELEASE
 
 SANDBOX_ID = 65534
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x40000000
@@ -99,8 +100,15 @@ def drop_privileges(host):
     check(host.host_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
 
+def refuse_permissive(args):
+    """A release has no unconfined sandboxes and no filter that only warns, whatever it is asked for."""
+    if IS_RELEASE and (args.unconfined or args.lenient_filter):
+        raise JailError("an unconfined sandbox needs a development build")
+
+
 def close_jail(args):
     """Installs the filter. The first stub must have been born."""
+    refuse_permissive(args)
     if args.unconfined:
         return
     program = sandbox_filter(ERRNO | 1 if args.lenient_filter else KILL_PROCESS, traces=args.platform == "ptrace")

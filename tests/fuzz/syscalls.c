@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * syscalls SECONDS SEED [FIRST LAST]: random system calls with plausible arguments, from several processes at once.
+ * syscalls SECONDS SEED [SIGNATURES [FIRST LAST]]: random system calls with plausible arguments, from several processes at once.
+ * SIGNATURES are words NUMBER:KINDS, one letter an argument: f descriptor, s path, p pointer, z size, i number.
  *
  * Each worker forks one victim after another; a victim opens a descriptor of every kind and then makes random calls until it dies or
  * its time is over. What it must not do is reach its parents with a signal, so calls that send one are aimed at itself.
@@ -34,7 +35,8 @@
 
 #define NR_WORKERS 4
 #define NR_CALLS 4000
-#define VICTIM_MS 600
+#define VICTIM_MS 250
+#define NR_FAVOURITES 12
 #define SCRATCH 65536UL
 #define LAST_NUMBER 460
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -49,8 +51,10 @@ static const uint64_t numbers[] = {
     65535, 65536, 1 << 20, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, -1UL, -2UL, -100UL,
     0x7ffffffff000, 0x7ffe00000000, 0xffffffffffff0000, 0x800000000000,
 };
+static char kinds[LAST_NUMBER + 1][8];
 static char *scratch;
 static uint64_t noise;
+static struct { unsigned calls, successes; } *tally;             /* shared by all, one a number */
 
 static uint64_t draw(void)
 {
@@ -105,6 +109,26 @@ static uint64_t argument(void)
         return below(4096) | (below(8) ? 0 : 1UL << below(32));
     default:
         return below(4) ? below(8) : draw();
+    }
+}
+
+static uint64_t fitting(char kind)
+{
+    if (below(12) == 0)
+        return argument();
+    switch (kind) {
+    case 'f':
+        return below(20) ? below(40) : -100UL;
+    case 's':
+        return (uint64_t)strings[below(LENGTH(strings))];
+    case 'p':
+        return below(5) ? pointer() : 0;
+    case 'z':
+        return below(3) ? below(300) : number();
+    case 'i':
+        return below(3) == 0 ? below(40) : below(3) ? below(4) : below(2) ? 1UL << below(32) : argument();
+    default:
+        return argument();
     }
 }
 
@@ -169,19 +193,34 @@ static void ignore(int signo)
     (void)signo;
 }
 
+/* No signal ends us before we have done something, and a call that blocks is broken off soon. */
 static void tick(void)
 {
     struct itimerval every = {{0, 20000}, {0, 20000}};
     struct sigaction action = {.sa_handler = ignore};
 
-    sigaction(SIGALRM, &action, NULL);
+    for (int signo = 1; signo < 65; signo++)
+        if (signo != SIGSEGV && signo != SIGBUS && signo != SIGILL && signo != SIGFPE && signo != SIGTRAP)
+            sigaction(signo, &action, NULL);
     setitimer(ITIMER_REAL, &every, NULL);
+}
+
+/* Half of the victims make calls of every kind, the others a dozen of them, so that their effects meet. */
+static long choose(const long *favourites, long first, long last)
+{
+    return favourites[0] < 0 ? first + (long)below(last - first + 1) : favourites[below(NR_FAVOURITES)];
 }
 
 static void victim(long first, long last)
 {
     pid_t self = getpid();
     char directory[64];
+    long favourites[NR_FAVOURITES];
+
+    for (int i = 0; i < NR_FAVOURITES; i++)
+        favourites[i] = first + below(last - first + 1);
+    if (below(2))
+        favourites[0] = -1;
 
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -189,10 +228,12 @@ static void victim(long first, long last)
     mkdir(directory, 0755);
     if (chdir(directory))
         _exit(1);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(open("/dev/null", O_RDWR), fd);
     open_everything();
     tick();
     for (int i = 0; i < NR_CALLS; i++) {
-        long nr = first + below(last - first + 1);
+        long nr = choose(favourites, first, last);
         uint64_t a[6];
 
         if (is_pointless(nr))
@@ -200,14 +241,15 @@ static void victim(long first, long last)
         if (below(4) == 0)
             scribble();
         for (int k = 0; k < 6; k++)
-            a[k] = argument();
+            a[k] = fitting(kinds[nr][k]);
         if (sends_signals(nr))
             a[0] = self;
         if (nr == SYS_clone)
             a[1] = 0;                                           /* no stack of its own: it goes on here */
         if (nr == SYS_munmap || nr == SYS_mprotect || nr == SYS_mremap || nr == SYS_mmap)
             a[0] &= 0x7fffffffffffUL;
-        syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+        tally[nr].successes += syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]) != -1;
+        tally[nr].calls++;
         if (syscall(SYS_getpid) != self)
             _exit(0);                                           /* a child that we made by chance */
     }
@@ -244,15 +286,42 @@ static void worker(uint64_t seed, uint64_t end_ms, long first, long last)
     _exit(0);
 }
 
+static void report(void)
+{
+    unsigned calls = 0, succeeded = 0;
+
+    for (int i = 0; i <= LAST_NUMBER; i++) {
+        calls += tally[i].calls;
+        succeeded += tally[i].successes > 0;
+        if (getenv("VERBOSE"))
+            printf("%d: %u calls, %u succeeded\n", i, tally[i].calls, tally[i].successes);
+    }
+    printf("%u calls; %u numbers succeeded at least once\n", calls, succeeded);
+}
+
+static void read_signatures(char *text)
+{
+    for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
+        long nr = strtol(word, &word, 10);
+
+        if (nr >= 0 && nr <= LAST_NUMBER && *word == ':')
+            strncpy(kinds[nr], word + 1, 6);
+    }
+}
+
 int main(int argc, char **argv)
 {
     uint64_t end_ms = now_ms() + 1000 * (argc > 1 ? strtoul(argv[1], NULL, 0) : 3);
     uint64_t seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
-    long first = argc > 3 ? atol(argv[3]) : 0, last = argc > 4 ? atol(argv[4]) : LAST_NUMBER;
+    long first = argc > 4 ? atol(argv[4]) : 0, last = argc > 5 ? atol(argv[5]) : LAST_NUMBER;
     pid_t workers[NR_WORKERS];
     int status;
 
-    scratch = mmap(NULL, SCRATCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (argc > 3)
+        read_signatures(argv[3]);
+    tally = mmap(NULL, (LAST_NUMBER + 1) * sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    scratch = mmap(NULL, 2 * SCRATCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(scratch + SCRATCH, SCRATCH);                          /* what runs off the end meets nothing */
     for (int i = 0; i < NR_WORKERS; i++) {
         workers[i] = fork();
         if (workers[i] == 0)
@@ -265,6 +334,7 @@ int main(int argc, char **argv)
         _exit(42);
     if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 42)
         return 1;
+    report();
     puts("PASS");
     return 0;
 }
