@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control socket can ask of a running sandbox (kernel.boot.control describes the operations)."""
 
+import posix
+
 from kernel.abi.errno import ENOENT, Errno
 from kernel.boot.args import ProcessArgs
 from kernel.boot.control import ControlError, ControlServer
@@ -9,6 +11,8 @@ from kernel.signal.send import send_to_group
 from kernel.task.cputime import used
 
 EPOLLIN, EPOLLOUT = 1, 4
+SIGCONT, SIGSTOP = 18, 19  # the host's
+BIRTHS_END_NS = (10_000_000, 100_000_000)
 FROM_HOST = -1  # marks a signal that process 1 can't refuse
 
 
@@ -159,14 +163,30 @@ class Service:
         request.answer()
 
     def op_pause(self, request):
-        """Nothing inside is served until resume; guest code is frozen by the host's cgroup."""
+        """The host stops the stubs; what they asked for before is answered when they go on."""
         self.kernel.paused = True
+        self.stop_stubs()
+        for delay_ns in BIRTHS_END_NS:
+            self.kernel.timers.add(self.kernel.clock.monotonic_ns() + delay_ns, self.stop_stubs)
         request.answer()
+
+    def stop_stubs(self):
+        """Those too that were being born when the others stopped."""
+        if self.kernel.paused:
+            self.signal_stubs(SIGSTOP)
 
     def op_resume(self, request):
         """The inverse of pause."""
         self.kernel.paused = False
+        self.signal_stubs(SIGCONT)
         request.answer()
+
+    def signal_stubs(self, signo):
+        """A signal of the host's, which guests do not see."""
+        spaces = {task.mm.space for task in self.kernel.tasks.values() if task.mm is not None and task.mm.space is not None}
+        for space in spaces:
+            if space.host_pid and not space.dead:
+                posix.kill(space.host_pid, signo)
 
     def op_stats(self, request):
         """CPU time, memory and tasks."""

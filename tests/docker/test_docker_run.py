@@ -96,7 +96,7 @@ def test_pause(docker):
     name = docker.start("--", "sh", "-c", "while :; do echo tick; sleep 0.02; done")
     docker("pause", name)
     assert docker("inspect", "-f", "{{.State.Status}}", name).stdout == "paused\n"
-    time.sleep(0.3)    # what it wrote before is on its way
+    time.sleep(0.3)  # what it wrote before is on its way
     first = docker("logs", name).stdout
     docker("exec", name, "true", status=1)
     time.sleep(0.2)
@@ -113,7 +113,7 @@ def test_exec(docker):
     assert done.stdout == "33\n44\nb\n/usr\n"
     assert docker("exec", "-t", name, "tty").stdout.startswith("/dev/pts/")
     docker("exec", name, "sh", "-c", "kill -9 $$", status=137)
-    assert docker("exec", name, "missing", status=None).returncode in (126, 127)    # as the daemon's version has it
+    assert docker("exec", name, "missing", status=None).returncode in (126, 127)  # as the daemon's version has it
     docker("exec", name, "/etc/passwd", status=126)
     docker("exec", "-d", name, "sh", "-c", "echo done > /tmp/made")
     assert "sleep" in docker("exec", name, "ps").stdout
@@ -126,7 +126,8 @@ def test_many_execs_at_once(docker):
 
 
 def test_user_environment_and_directory(docker):
-    assert docker.run("-u", "33:44", "-e", "A=b", "-w", "/tmp", "--", "sh", "-c", "id -u; id -g; echo $A; pwd").stdout == "33\n44\nb\n/tmp\n"
+    script = "id -u; id -g; echo $A; pwd"
+    assert docker.run("-u", "33:44", "-e", "A=b", "-w", "/tmp", "--", "sh", "-c", script).stdout == "33\n44\nb\n/tmp\n"
     assert docker.run("-u", "www", "--", "whoami").stdout == "www\n"
     assert docker.run("-h", "name", "--", "hostname").stdout == "name\n"
     assert docker.run("-w", "/made/anew", "--", "pwd").stdout == "/made/anew\n"

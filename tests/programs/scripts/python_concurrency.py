@@ -75,7 +75,7 @@ async def loop():
     print([await process.wait() for process in several])
     try:
         await asyncio.wait_for(asyncio.sleep(5), 0.02)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         print("timeout")
     print(await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.01))
 

@@ -15,7 +15,8 @@ diff -r tree copy && echo same
 (cd tree && find . -printf '%p %y %m %U %G %s %l %n\n' | sort) > one
 (cd copy && find . -printf '%p %y %m %U %G %s %l %n\n' | sort) > two
 cmp one two && md5sum < one
-stat -c '%Y %u %g' copy/d2/f3 copy/d3/f3
+stat -c %Y copy/d2/f3
+stat -c '%u %g' copy/d3/f3
 mv copy moved
 find moved | wc -l
 mv -T moved/d7 moved/renamed

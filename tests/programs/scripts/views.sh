@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What ps, top and their like can find out; numbers differ between kernels, so only their form is compared.
-ps aux | head -n 1
+ps aux | head -n 1 | tr -s ' '
 ps aux | awk 'NR > 1 && $11 == "ps" {n++; if ($3 !~ /^[0-9.]+$/ || $6 + 0 == 0) print "odd:", $0} END {print n, "ps"}'
 ps -o ppid= -p $$ | grep -cE '^ *[0-9]+$'
 ps -o pid= -C bash | tr -d ' ' | grep -cx "$$"
