@@ -73,7 +73,7 @@ cdef int forget(ThreadGroup group, unsigned long mask) except -1:
 
 cdef long sys_rt_sigprocmask(Task task, const unsigned long *args) except? -1:
     """rt_sigprocmask(2)."""
-    cdef unsigned long old = task.blocked, mask
+    cdef unsigned long old = task.blocked, mask = 0
     cdef int how = <int> args[0]
     if args[3] != SIGSET_SIZE:
         return -EINVAL

@@ -205,7 +205,7 @@ cdef class Kernel(PlatformEvents):
     def on_child_signal(self, events):
         """Some host children are gone."""
         cdef char buf[1024]
-        cdef int status, pid
+        cdef int status = 0, pid
         while read(self.child_signal, buf, sizeof(buf)) > 0:
             pass
         while True:
@@ -282,7 +282,7 @@ cdef class Kernel(PlatformEvents):
         if task.state == DEAD or result == ORDERED:
             return 0
         if result == BLOCKED:
-            if task.signal_pending():
+            if task.signal_pending() and (task.restart or task.killed):    # restart 0: UNINTERRUPTIBLE
                 task.leave_queues()
                 return self.back_to_guest(task, True)
             return 0
