@@ -16,7 +16,18 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 OUT = ROOT / "out" / "guest" / "attack"
 ABI = ROOT / "kernel" / "platform" / "x86_64"
+SANDBOX_DESCRIPTORS = 800
+SANDBOX_PROCESSES = 150
 CFLAGS = ["-O1", "-static", "-pthread", "-Wall", "-Wextra", "-fno-stack-protector", "-fno-pie", "-no-pie", "-D_GNU_SOURCE"]
+
+
+@pytest.fixture(scope="session")
+def runsc(runsc, tmp_path_factory):
+    """The executable, whose processes may open few files: attacks on what the host gives must find its end."""
+    script = tmp_path_factory.mktemp("attack") / "runsc"
+    script.write_text(f'#!/bin/sh\nulimit -n {SANDBOX_DESCRIPTORS}\nexec {runsc} "$@"\n')
+    script.chmod(0o755)
+    return script
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +56,14 @@ def check(result):
 @pytest.mark.parametrize("name", ["memory", "births", "protocol", "numbers"])
 def test_attack(run_guest, attack_program, name):
     check(run_guest(attack_program(name), timeout=110))
+
+
+def few_processes(spec):
+    spec["linux"]["resources"] = {"pids": {"limit": SANDBOX_PROCESSES}}
+
+
+def test_exhaustion(run_guest, attack_program):
+    check(run_guest(attack_program("exhaustion"), timeout=110, change=few_processes))
 
 
 def test_floating_point(run_guest, attack_program):

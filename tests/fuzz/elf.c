@@ -76,6 +76,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "mutant") == 0)
         return 42;
+    if (getpid() != 1)
+        return 2;                                               /* only as process 1 of a sandbox */
     char *original = read_self(&length);
     for (noise = seed * 7919 + 1; time(NULL) < end; rounds++) {
         int status = 0;

@@ -5,6 +5,7 @@
  *
  * Each worker forks one victim after another; a victim opens a descriptor of every kind and then makes random calls until it dies or
  * its time is over. What it must not do is reach its parents with a signal, so calls that send one are aimed at itself.
+ * It refuses to run anywhere but as process 1 of a sandbox: as root on a host it would be a catastrophe.
  * The program judges nothing but that the kernel still works at the end; whether it stumbled is in its log.
  */
 #include <errno.h>
@@ -316,6 +317,11 @@ int main(int argc, char **argv)
     long first = argc > 4 ? atol(argv[4]) : 0, last = argc > 5 ? atol(argv[5]) : LAST_NUMBER;
     pid_t workers[NR_WORKERS];
     int status;
+
+    if (getpid() != 1) {
+        fputs("only as process 1 of a sandbox: it would harm its host\n", stderr);
+        return 2;
+    }
 
     if (argc > 3)
         read_signatures(argv[3]);
