@@ -34,7 +34,7 @@ def results(daemon, debian, tmp_path_factory):
 
 def comparable(path):
     """The output without what differs from run to run: process numbers in bash's messages."""
-    return re.sub(r"(line \d+: +)\d+ ", r"\1PID ", path.read_text(errors="replace"))
+    return re.sub(r"(line \d+:) +\d+ ", r"\1 PID ", path.read_text(errors="replace"))
 
 
 @pytest.mark.parametrize("name", NAMES)

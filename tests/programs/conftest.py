@@ -88,4 +88,4 @@ def same(natively, sandboxed):
 
 def without_pids(text):
     """What bash says of killed jobs has their process numbers."""
-    return re.sub(r"(line \d+: +)\d+ ", r"\1PID ", text)
+    return re.sub(r"(line \d+:) +\d+ ", r"\1 PID ", text)

@@ -21,7 +21,7 @@ class Terminal:
         if self.pid == 0:
             os.environ.update(TERM="dumb", HISTFILE="", PS1="ready> ", BASH_SILENCE_DEPRECATION_WARNING="1")
             os.execvp(command[0], command)
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        self.resize(30, 100)
         self.seen = ""
 
     def expect(self, text, forbidden=None):
@@ -39,6 +39,9 @@ class Terminal:
             self.seen += data.decode("utf-8", "replace")
         before, _, self.seen = self.seen.partition(text)
         return before
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def say(self, text):
         os.write(self.master, text.encode())
@@ -90,7 +93,8 @@ def session(terminal):
     terminal.expect("ready> ")
     terminal.do("(sleep 0.1; echo fin''ished) & wait", "finished")
     terminal.do("trap 'echo res''ized' WINCH; echo s''et", "set")
-    fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    terminal.resize(40, 120)
+    time.sleep(1)  # bash runs the trap when it has read the next line
     terminal.say("\n")
     terminal.expect("resized")
     terminal.do("stty size | sed 's/^/size '/", "size 40 120")

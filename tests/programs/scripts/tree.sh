@@ -12,8 +12,8 @@ touch -d 2001-02-03 tree/d2/f3
 chown 12:34 tree/d3/f3
 cp -a tree copy
 diff -r tree copy && echo same
-(cd tree && find . -printf '%p %y %m %U %G %s %l %n\n' | sort) > one
-(cd copy && find . -printf '%p %y %m %U %G %s %l %n\n' | sort) > two
+(cd tree && find . ! -type d -printf '%p %y %m %U %G %s %l %n\n' -o -printf '%p %m %n\n' | sort) > one
+(cd copy && find . ! -type d -printf '%p %y %m %U %G %s %l %n\n' -o -printf '%p %m %n\n' | sort) > two
 cmp one two && md5sum < one
 stat -c %Y copy/d2/f3
 stat -c '%u %g' copy/d3/f3
