@@ -47,7 +47,9 @@ PROFILES = {
     "release": Profile(
         "release",
         # Bounds checks stay on: an index that the guest chose must not leave its array. UNCHECKED names the exceptions.
-        COMMON_DIRECTIVES | {"boundscheck": True, "wraparound": True, "initializedcheck": True, "emit_code_comments": False},
+        # So do None checks: a field of None is a read of foreign memory.
+        COMMON_DIRECTIVES
+        | {"boundscheck": True, "wraparound": True, "initializedcheck": True, "nonecheck": True, "emit_code_comments": False},
         ("-O2", "-g0", "-DNDEBUG", "-fwrapv", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3"),
         HARDENING,
     ),

@@ -154,9 +154,10 @@ class Tty:
         """SIGHUP and SIGCONT for the session, and every reader and writer wakes up."""
         session, foreground = self.session, self.foreground
         if session is not None:
-            if session.leader is not None:
-                signal_group(session.leader, SIGHUP)
-                signal_group(session.leader, SIGCONT)
+            leader = session.leader
+            if leader is not None:
+                signal_group(leader, SIGHUP)  # it may end at once, and then lead no longer
+                signal_group(leader, SIGCONT)
             if foreground is not None and foreground.session is session:
                 signal_pgrp(foreground, SIGHUP)
                 signal_pgrp(foreground, SIGCONT)

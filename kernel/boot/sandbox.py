@@ -73,7 +73,8 @@ class Sandbox:
     def birth(self):
         """Platform, jail, files, first process."""
         args, kernel = self.args, self.kernel
-        kernel.platform = (PLATFORM or platforms.find(args.platform))()
+        platform = PLATFORM or platforms.find(args.platform)
+        kernel.platform = platform(strict=args.strict) if args.platform == "systrap" else platform()
         if not kernel.platform.reaps:
             kernel.reap_children()
         kernel.platform.start(kernel)
