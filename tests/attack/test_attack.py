@@ -58,6 +58,11 @@ def test_attack(run_guest, attack_program, name):
     check(run_guest(attack_program(name), timeout=110))
 
 
+@pytest.mark.parametrize("name", ["memory", "protocol"])
+def test_attack_strict(run_guest, attack_program, name):
+    check(run_guest(attack_program(name), timeout=110, flags=["--strict"]))
+
+
 def few_processes(spec):
     spec["linux"]["resources"] = {"pids": {"limit": SANDBOX_PROCESSES}}
 
