@@ -131,6 +131,7 @@ class Making:
         args.debug, args.strace = common["debug"], common["strace"]
         args.strace_names = tuple(name for name in common["strace-syscalls"].split(",") if name)
         args.platform, args.syscall_patching, args.strict = common["platform"], common["syscall-patching"], common["strict"]
+        args.oci_seccomp = common["oci-seccomp"]
         args.network = self.network()
         args.pids_limit = max(0, spec.resources.pids_limit or 0)
         args.total_memory = max(0, spec.resources.memory_limit or 0)

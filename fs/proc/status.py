@@ -154,7 +154,7 @@ def status(target):
     affinity = task.sched.affinity if task.sched else target.kernel.machine.cpu_mask
     lines += [
         ("NoNewPrivs", int(task.no_new_privs)),
-        ("Seccomp", 2 if task.seccomp else 0),
+        ("Seccomp", 0 if task.seccomp is None else task.seccomp.mode),
         ("Seccomp_filters", len(task.seccomp or ())),
         ("Speculation_Store_Bypass", "thread vulnerable"),
         ("SpeculationIndirectBranch", "conditional enabled"),

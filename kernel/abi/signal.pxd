@@ -74,6 +74,7 @@ cpdef enum:
     SEGV_ACCERR = 2
     BUS_ADRALN = 1
     BUS_ADRERR = 2
+    SYS_SECCOMP = 1
     TRAP_BRKPT = 1
     TRAP_TRACE = 2
     CLD_EXITED = 1

@@ -85,6 +85,7 @@ class SandboxArgs:
         self.platform = "systrap"
         self.syscall_patching = True
         self.strict = False
+        self.oci_seccomp = False  # apply linux.seccomp of the spec to the container's processes
         self.network = "none"
         self.pids_limit = 0  # most guest tasks; 0: no limit
         self.nr_cpus = 0  # processors to show; 0: the host's

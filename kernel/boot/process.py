@@ -14,6 +14,7 @@ from kernel.task.group import ThreadGroup
 from kernel.task.limits import Limits
 from kernel.task.sched import SchedAttr
 from kernel.task.task import Task
+from kernel.time.posix_timers import watch_cpu_limit
 
 DEFAULT_UMASK = 0o022
 DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -55,6 +56,7 @@ def make_task(kernel, process, root, mounts, uts, ipc):
     group.tasks[pid] = task
     kernel.tasks[pid] = task
     group.new_session()
+    watch_cpu_limit(group)
     enter_directory(task, process.cwd.encode("utf-8", "surrogateescape"))
     return task
 

@@ -15,8 +15,10 @@ from kernel.abi.errno import EACCES, ENOENT, Errno
 from kernel.boot import filesystems, jail, machine, platforms, stdio, tables, timeline
 from kernel.boot.mounts import MountBuilder
 from kernel.boot.process import ALL_CAPABILITIES, find_program, make_task
+from kernel.boot.seccomp_profile import compile_profile
 from kernel.boot.service import Service, shell_status
 from kernel.ipc.namespace import IpcNamespace
+from kernel.task import watchdog
 from kernel.task.creds import Creds
 from kernel.task.execve import execute
 from kernel.task.failure import failure_text
@@ -57,6 +59,7 @@ class Sandbox:
         self.init = None  # ThreadGroup of the first process
         self.image = None  # its program, loaded and not started
         self.consoles = {}
+        self.seccomp = None  # the Filter of config.json
         self.kernel = Kernel(Clock(), self.log)
         self.kernel.machine = HOST or machine.read_host()
         self.kernel.strace = args.strace
@@ -73,6 +76,8 @@ class Sandbox:
     def birth(self):
         """Platform, jail, files, first process."""
         args, kernel = self.args, self.kernel
+        if self.log_fd >= 0:
+            watchdog.start(self.log_fd)
         platform = PLATFORM or platforms.find(args.platform)
         kernel.platform = platform(strict=args.strict) if args.platform == "systrap" else platform()
         if not kernel.platform.reaps:
@@ -92,6 +97,7 @@ class Sandbox:
         self.boot_task = boot_task
         filesystems.apply_paths(self, boot_task, args.spec)
         timeline.mark("files mounted")
+        self.seccomp = compile_profile(args.spec.seccomp) if args.oci_seccomp else None
         task = self.new_process(args.process, args.stdio, args.console_fd)
         self.init = task.group
         kernel.init = task.group
@@ -102,6 +108,7 @@ class Sandbox:
     def new_process(self, process, fds, console_fd):
         """A task with its descriptors, without a program yet."""
         task = make_task(self.kernel, process, self.root, self.mounts, self.uts, self.ipc)
+        task.seccomp = self.seccomp
         stdio.give(self, task, process, fds, console_fd)
         return task
 

@@ -32,8 +32,6 @@ cdef Delivery deliver(Task task) except? GO_ON:
             info = (<Pending> task.group.pending).take(allowed)
         if info is None:
             return GO_ON
-        if info.timer is not None:
-            info = info.timer.delivered(info)
         act(task, info)
     return STAY
 

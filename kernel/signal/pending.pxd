@@ -26,3 +26,4 @@ cpdef SigInfo kill_info(int signo, int code, int pid, unsigned int uid, object v
 cpdef SigInfo fault_info(int signo, int code, unsigned long address)
 cpdef SigInfo child_info(int code, int pid, unsigned int uid, int status, long long utime_ns, long long stime_ns)
 cpdef SigInfo kernel_info(int signo)
+cpdef SigInfo seccomp_info(unsigned long address, int number, unsigned int arch, int data)

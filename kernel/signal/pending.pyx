@@ -7,7 +7,7 @@ the lowest number.
 
 from libc.string cimport memcpy, memset
 
-from kernel.abi.signal cimport SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGRTMIN, SIGSEGV, SIGSYS, SIGTRAP
+from kernel.abi.signal cimport SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGRTMIN, SIGSEGV, SIGSYS, SIGTRAP, SYS_SECCOMP
 
 cdef unsigned long SYNCHRONOUS = (1UL << (SIGSEGV - 1) | 1UL << (SIGBUS - 1) | 1UL << (SIGILL - 1) | 1UL << (SIGTRAP - 1)
                                   | 1UL << (SIGFPE - 1) | 1UL << (SIGSYS - 1))
@@ -55,7 +55,7 @@ cdef class Pending:
         if not queue:
             del self.queues[signo]
             self.mask &= ~(1UL << (signo - 1))
-        return info
+        return info if (<SigInfo> info).timer is None else (<SigInfo> info).timer.delivered(info)
 
     cpdef discard(self, unsigned long mask):
         """Forget all signals among mask."""
@@ -117,3 +117,15 @@ cpdef SigInfo child_info(int code, int pid, unsigned int uid, int status, long l
 cpdef SigInfo kernel_info(int signo):
     """A signal from the kernel itself."""
     return make(signo, SI_KERNEL, b"", 0)
+
+
+cpdef SigInfo seccomp_info(unsigned long address, int number, unsigned int arch, int data):
+    """SIGSYS of a filter: where the call was made, which, and what the filter says in si_errno."""
+    cdef char fields[16]
+    cdef SigInfo info
+    memcpy(fields, &address, 8)
+    memcpy(fields + 8, &number, 4)
+    memcpy(fields + 12, &arch, 4)
+    info = make(SIGSYS, SYS_SECCOMP, fields, 16)
+    info.error = data
+    return info

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sending signals: what happens at the moment of sending (signal(7), kill(2)).
 
-A fatal signal that nothing holds back ends the process here and now; SIGCONT continues it; everything else becomes pending, and one task
-that may take it is told to look. Delivery is kernel.signal.deliver.
+A fatal signal that nothing holds back ends the process here and now (a stopped one only SIGKILL); SIGCONT continues it; everything else
+becomes pending, and one task that may take it is told to look. Delivery is kernel.signal.deliver.
 """
 
 from kernel.abi.errno cimport EAGAIN
@@ -77,7 +77,7 @@ cdef int send(ThreadGroup group, Task only, SigInfo info) except -1:
             return -EAGAIN
         if (<Pending> (only if only is not None else group).pending).mask & bit:
             return 0                     # kill(2) always succeeds: it is pending, and no more than that
-    if target is not None and not target.blocked & bit and fatal(group, signo, info):
+    if target is not None and not target.blocked & bit and not group.stopped and fatal(group, signo, info):
         group_exit(group, signo)
         return 0
     pending = (only if only is not None else group).pending

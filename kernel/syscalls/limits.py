@@ -4,9 +4,10 @@
 import struct
 
 from kernel.abi.errno import EINVAL, EPERM, ESRCH, Errno
-from kernel.abi.task import CAP_SYS_RESOURCE, RLIM_NLIMITS, RLIMIT_NOFILE
+from kernel.abi.task import CAP_SYS_RESOURCE, RLIM_NLIMITS, RLIMIT_CPU, RLIMIT_NOFILE
 from kernel.syscalls.kinds import Int, Out, Ptr, UInt
 from kernel.syscalls.table import syscall
+from kernel.time.posix_timers import watch_cpu_limit
 
 NR_OPEN = 1048576
 
@@ -27,6 +28,8 @@ def change(task, group, resource, new):
     if hard > group.limits.hard(resource) and not task.creds.capable(CAP_SYS_RESOURCE):
         raise Errno(EPERM)
     group.limits.values[resource] = (soft, hard)
+    if resource == RLIMIT_CPU:
+        watch_cpu_limit(group)
     if resource == RLIMIT_NOFILE:
         for member in group.tasks.values():
             member.files.limit = soft

@@ -2,8 +2,9 @@
 """prctl(2)."""
 
 from kernel.abi import task as abi
-from kernel.abi.errno import EINVAL, EPERM, Errno
+from kernel.abi.errno import EFAULT, EINVAL, EPERM, Errno
 from kernel.abi.task import CAP_LAST_CAP, CAP_SETPCAP
+from kernel.syscalls import seccomp
 from kernel.syscalls.kinds import Int, ULong
 from kernel.syscalls.table import syscall
 
@@ -41,7 +42,10 @@ def set_keepcaps(task, value, *_):
 
 
 def set_name(task, address, *_):
-    task.comm = task.copy_in_some(address, 15).split(b"\0")[0]
+    name = task.copy_in_some(address, 15)
+    if len(name) < 15 and b"\0" not in name:
+        raise Errno(EFAULT)
+    task.comm = name.split(b"\0")[0]
 
 
 def get_name(task, address, *_):
@@ -49,7 +53,53 @@ def get_name(task, address, *_):
 
 
 def get_seccomp(task, *_):
-    return 2 if task.seccomp else 0
+    return 0 if task.seccomp is None else task.seccomp.mode
+
+
+def set_seccomp(task, mode, address, *_):
+    if mode not in (seccomp.MODE_STRICT, seccomp.MODE_FILTER):
+        raise Errno(EINVAL)
+    if mode == seccomp.MODE_STRICT:
+        return seccomp.set_strict(task)
+    return seccomp.set_filter(task, 0, address)
+
+
+def get_timing(task, *_):
+    return 0
+
+
+def set_timing(task, value, *_):
+    if value:
+        raise Errno(EINVAL)
+
+
+def set_tsc(task, value, *_):
+    if value != 1:
+        raise Errno(EINVAL)
+
+
+def get_thp_disable(task, *rest):
+    if any(rest):
+        raise Errno(EINVAL)
+    return 0
+
+
+def get_io_flusher(task, *rest):
+    if not task.creds.capable(abi.CAP_SYS_RESOURCE):
+        raise Errno(EPERM)
+    if any(rest):
+        raise Errno(EINVAL)
+    return 0
+
+
+def mce_kill_get(task, *rest):
+    if any(rest):
+        raise Errno(EINVAL)
+    return 2  # PR_MCE_KILL_DEFAULT
+
+
+def nothing(task, *_):
+    """Perf events of ours: there are none."""
 
 
 def capbset_read(task, capability, *_):
@@ -156,10 +206,19 @@ OPERATIONS = {
     abi.PR_SET_KEEPCAPS: set_keepcaps,
     abi.PR_SET_NAME: set_name,
     abi.PR_GET_NAME: get_name,
+    abi.PR_GET_TIMING: get_timing,
+    abi.PR_SET_TIMING: set_timing,
     abi.PR_GET_SECCOMP: get_seccomp,
+    abi.PR_SET_SECCOMP: set_seccomp,
     abi.PR_CAPBSET_READ: capbset_read,
     abi.PR_CAPBSET_DROP: capbset_drop,
     abi.PR_GET_TSC: get_tsc,
+    abi.PR_SET_TSC: set_tsc,
+    abi.PR_TASK_PERF_EVENTS_DISABLE: nothing,
+    abi.PR_TASK_PERF_EVENTS_ENABLE: nothing,
+    abi.PR_MCE_KILL_GET: mce_kill_get,
+    abi.PR_GET_THP_DISABLE: get_thp_disable,
+    abi.PR_GET_IO_FLUSHER: get_io_flusher,
     abi.PR_GET_SECUREBITS: get_securebits,
     abi.PR_SET_SECUREBITS: set_securebits,
     abi.PR_SET_TIMERSLACK: set_timerslack,
@@ -174,7 +233,7 @@ OPERATIONS = {
 }
 
 
-@syscall(157, partial="no seccomp, no PR_SET_MM, no speculation control; unknown options answer EINVAL")
+@syscall(157, partial="no PR_SET_MM, no speculation control; what is not there answers EINVAL as an unknown option")
 def sys_prctl(task, option: Int, a: ULong, b: ULong, c: ULong, d: ULong):
     """prctl(2)."""
     operation = OPERATIONS.get(option)

@@ -16,6 +16,7 @@ cdef class Row:
     cdef readonly tuple kinds            # of the parameters after task
     cdef readonly tuple names
     cdef readonly object function        # Python handler, or None
+    cdef readonly int error              # what a missing call answers
     cdef Handler handler                 # Cython handler, or NULL
     cdef long call(self, Task task) except? -1
 

@@ -26,7 +26,7 @@ cdef class Row:
         if self.handler != NULL:
             return self.handler(task, task.args)
         if self.function is None:
-            return -ENOSYS
+            return -self.error
         result = self.function(task, *[convert(task, self.kinds[i], task.args[i]) for i in range(len(self.kinds))])
         return 0 if result is None else result
 
@@ -90,9 +90,10 @@ cdef int code_of(annotation) except -1:
     return CODES[getattr(kinds_module, annotation) if isinstance(annotation, str) else annotation]
 
 
-def missing(int number, str name, str why):
-    """Declare a call that answers ENOSYS, and why."""
-    add(number, name, "missing", why, (), (), None)
+def missing(int number, str name, str why, int error=ENOSYS):
+    """Declare a call that nobody serves, and why; error is what it answers."""
+    cdef Row row = add(number, name, "missing", why, (), (), None)
+    row.error = error
 
 
 cdef int define(int number, str signature, Handler handler, str partial=None) except -1:

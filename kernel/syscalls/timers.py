@@ -70,9 +70,9 @@ class Event:
     """struct sigevent: which signal goes where."""
 
     def __init__(self, signo, value, task=None):
-        self.signo = signo      # 0: none
+        self.signo = signo  # 0: none
         self.value = value
-        self.task = task        # None: the process
+        self.task = task  # None: the process
 
 
 def read_event(task, address, number):

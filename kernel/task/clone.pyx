@@ -21,6 +21,8 @@ from kernel.task.group cimport ThreadGroup
 from kernel.task.kernel cimport Kernel
 from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, ORDERING, Task
 
+from kernel.time.posix_timers import watch_cpu_limit
+
 cdef unsigned long CLEAR_SIGHAND = 0x100000000
 cdef enum:
     NEW_NAMESPACES_MISSING = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWCGROUP
@@ -134,6 +136,7 @@ cdef ThreadGroup new_group(Task task, int pid, unsigned long flags):
             (<Handlers> group.handlers).reset_for_exec()
     group.pending = Pending()
     group.limits = old.limits.copy()
+    watch_cpu_limit(group)
     group.dumpable = old.dumpable
     group.oom_score_adj = old.oom_score_adj
     return group

@@ -10,7 +10,7 @@ from kernel.abi.signal cimport CLD_DUMPED, CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT,
 from kernel.mm.mm cimport MM
 from kernel.signal.handlers cimport Action, Handlers
 from kernel.signal.pending cimport child_info, kernel_info, kill_info
-from kernel.task import cputime
+from kernel.task import cputime, rusage
 from kernel.task.task cimport DEAD
 
 cdef enum:
@@ -86,7 +86,9 @@ cdef int drop_thread(Task task) except -1:
     mm.users -= 1
     task.mm = None
     if mm.users == 0:
+        rusage.note_maxrss(task.group, mm)
         if mm.space is not None:
+            task.kernel.dying[mm.space.host_pid] = task.group
             mm.space.kill()
         mm.drop()
         task.kernel.platform.release(thread)
@@ -129,6 +131,9 @@ cdef int become_zombie(ThreadGroup group) except -1:
     kernel = group.kernel
     if group.timers is not None:
         group.timers.drop()
+    if group.sem_undo is not None:
+        from kernel.ipc import sem
+        sem.exit_undo(group)
     leave_session(group)
     group.zombie = True
     orphan_children(group)
@@ -185,6 +190,7 @@ cpdef int reap(ThreadGroup group) except -1:
     if parent is not None:
         parent.cutime_ns += group.utime_ns + group.cutime_ns
         parent.cstime_ns += group.stime_ns + group.cstime_ns
+        parent.maxrss_children = max(parent.maxrss_children, group.maxrss, group.maxrss_children)
     group.leave()
     group.kernel.tasks.pop(group.pid, None)
     return 0

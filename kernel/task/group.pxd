@@ -48,7 +48,8 @@ cdef class ThreadGroup:
     cdef public long long cutime_ns
     cdef public long long cstime_ns
     cdef public long maxrss
-    cdef public object rusage_children
+    cdef public long maxrss_children
+    cdef public dict sem_undo            # kernel.ipc.sem.SemaphoreSet -> None: what to undo at its end; None
     cdef public object on_exit           # callback(group, wait status) of the host side (exec); None
     cdef public int oom_score_adj
     cdef public long long start_ns

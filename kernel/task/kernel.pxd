@@ -4,14 +4,10 @@
 from kernel.platform.platform cimport GuestThread, Platform, PlatformEvents
 from kernel.sync.runqueue cimport RunQueue
 from kernel.task.group cimport ThreadGroup
+from kernel.task.hostevents cimport HostEvents, Watch
 from kernel.task.task cimport Task
 from kernel.time.clock cimport Clock
 from kernel.time.timers cimport TimerQueue
-
-
-cdef class Watch:                        # a host descriptor in the kernel's epoll
-    cdef readonly int fd
-    cdef public object callback          # called with the EPOLL* events
 
 
 cdef class Kernel(PlatformEvents):
@@ -33,9 +29,8 @@ cdef class Kernel(PlatformEvents):
     cdef public int exit_status          # wait status of init
     cdef Task current                    # on whose behalf the kernel works; for event_failed only
     cdef unsigned long swept             # nr_syscalls when garbage was last looked for
-    cdef int epoll
-    cdef int child_signal                # signalfd of SIGCHLD
-    cdef dict watches                    # fd -> Watch
+    cdef HostEvents host_events
+    cdef public dict dying               # host pid -> ThreadGroup whose last stub it is, until the host tells its end
     cdef public unsigned long slow_calls # handlers that held the kernel for more than 200 us
     cdef public dict limits              # of the platform, and vdso: for the loader
     cdef public object services          # kernel.boot.sandbox.Sandbox: what is there once a sandbox
@@ -47,7 +42,7 @@ cdef class Kernel(PlatformEvents):
     cdef int serve(self, Task task) except -1            # (re)attempt the system call of a task
     cdef int finish(self, Task task, long result) except -1
     cdef int back_to_guest(self, Task task, bint in_call) except -1
-    cdef int run_watches(self) except -1
+    cdef bint allowed(self, Task task) except? False
     cdef int run_events(self, bint platform, bint watches, bint timers) except -1
     cdef int event_failed(self, object error) except -1
     cdef int sweep(self) except -1

@@ -20,25 +20,14 @@ from kernel.signal.deliver cimport GO_ON, STAY, deliver
 from kernel.signal.pending cimport fault_info
 from kernel.signal.send cimport force
 from kernel.mm import stack
+from kernel.task import rusage
 from kernel.syscalls.table cimport Row, row_of
+from kernel.task cimport watchdog
 from kernel.task.exit cimport end_born_dead, group_exit, space_died
 from kernel.task.failure import failure_text
+from kernel.task.hostevents cimport HostEvents, Watch
+from kernel.task.seccomp cimport passes
 from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, ORDERING, SERVING, STOPPED, WAITING
-
-cdef extern from "<sys/epoll.h>" nogil:
-    ctypedef union epoll_data_t:
-        int fd
-    struct epoll_event:
-        unsigned int events
-        epoll_data_t data
-    int epoll_create1(int flags)
-    int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
-    int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
-    enum:
-        EPOLL_CTL_ADD
-        EPOLL_CTL_DEL
-        EPOLL_CTL_MOD
-        EPOLL_CLOEXEC
 
 cdef extern from "<poll.h>" nogil:
     struct pollfd:
@@ -52,30 +41,6 @@ cdef extern from "<poll.h>" nogil:
     enum:
         POLLIN
 
-cdef extern from "<signal.h>" nogil:
-    ctypedef struct sigset_t:
-        pass
-    int sigemptyset(sigset_t *mask)
-    int sigaddset(sigset_t *mask, int signo)
-    int sigprocmask(int how, const sigset_t *mask, sigset_t *old)
-    enum:
-        SIG_BLOCK
-
-cdef extern from "<sys/signalfd.h>" nogil:
-    int signalfd(int fd, const sigset_t *mask, int flags)
-    enum:
-        SFD_NONBLOCK
-        SFD_CLOEXEC
-
-cdef extern from "<sys/wait.h>" nogil:
-    int waitpid(int pid, int *status, int options)
-    enum:
-        WNOHANG
-        __WALL
-
-cdef extern from "<unistd.h>" nogil:
-    ssize_t read(int fd, void *buf, size_t count)
-
 cdef enum:
     SLOW_NS = 200000
     CALLS_A_SWEEP = 4096
@@ -86,11 +51,6 @@ cdef enum:
     NR_CLOSE = 3
     FIRST_DONATED = 8
     MAX_HOST_CALLS = 40
-    BATCH = 16                           # notifications served before other events are looked at
-
-
-cdef class Watch:
-    """One host descriptor that the loop listens to."""
 
 
 cdef class Kernel(PlatformEvents):
@@ -102,11 +62,9 @@ cdef class Kernel(PlatformEvents):
         self.max_tasks = MAX_TASKS
         self.timers = TimerQueue()
         self.runqueue = RunQueue()
-        self.tasks, self.groups, self.pgrps, self.watches = {}, {}, {}, {}
-        self.shared_futexes, self.unix_names = {}, {}
-        self.epoll = epoll_create1(EPOLL_CLOEXEC)
-        if self.epoll < 0:
-            raise OSError(host_errno, "epoll_create1")
+        self.host_events = HostEvents(log)
+        self.tasks, self.groups, self.pgrps = {}, {}, {}
+        self.shared_futexes, self.unix_names, self.dying = {}, {}, {}
 
     def run_queue(self):
         """The queue that woken tasks stand in."""
@@ -118,8 +76,9 @@ cdef class Kernel(PlatformEvents):
         cdef timespec timeout
         cdef long long next_ns
         fds[0].fd, fds[0].events = self.platform.listener, POLLIN
-        fds[1].fd, fds[1].events = self.epoll, POLLIN
+        fds[1].fd, fds[1].events = self.host_events.epoll, POLLIN
         while not self.finished:
+            watchdog.turns += 1
             self.run_woken()
             if self.finished:
                 break
@@ -143,7 +102,7 @@ cdef class Kernel(PlatformEvents):
             if platform:
                 self.platform.dispatch()
             if watches:
-                self.run_watches()
+                self.host_events.run()
             if timers:
                 self.current = None
                 self.timers.run(self.clock.monotonic_ns())
@@ -173,59 +132,22 @@ cdef class Kernel(PlatformEvents):
 
     def watch(self, int fd, unsigned int events, callback):
         """Call back with EPOLL* bits whenever the host descriptor has one of `events`; one watch a descriptor."""
-        cdef epoll_event event
-        cdef Watch watch = Watch()
-        memset(&event, 0, sizeof(event))
-        event.events = events
-        event.data.fd = fd
-        operation = EPOLL_CTL_MOD if fd in self.watches else EPOLL_CTL_ADD
-        if epoll_ctl(self.epoll, operation, fd, &event) < 0:
-            raise OSError(host_errno, "epoll_ctl")
-        watch.fd, watch.callback = fd, callback
-        self.watches[fd] = watch
-        return watch
+        return self.host_events.watch(fd, events, callback)
 
     def unwatch(self, Watch watch):
         """Stop listening; the descriptor must still be open."""
-        if self.watches.get(watch.fd) is watch:
-            del self.watches[watch.fd]
-            epoll_ctl(self.epoll, EPOLL_CTL_DEL, watch.fd, NULL)
+        self.host_events.unwatch(watch)
 
     def reap_children(self):
         """Listen for the deaths of stubs: they are all children of this process."""
-        cdef sigset_t mask
-        sigemptyset(&mask)
-        sigaddset(&mask, 17)
-        sigprocmask(SIG_BLOCK, &mask, NULL)
-        self.child_signal = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC)
-        if self.child_signal < 0:
-            raise OSError(host_errno, "signalfd")
-        self.watch(self.child_signal, POLLIN, self.on_child_signal)
+        self.host_events.watch_children(self.child_ended)
 
-    def on_child_signal(self, events):
-        """Some host children are gone."""
-        cdef char buf[1024]
-        cdef int status = 0, pid
-        while read(self.child_signal, buf, sizeof(buf)) > 0:
-            pass
-        while True:
-            pid = waitpid(-1, &status, WNOHANG | __WALL)
-            if pid <= 0:
-                return
-            self.platform.child_died(pid, status)
-
-    cdef int run_watches(self) except -1:
-        cdef epoll_event events[16]
-        cdef int count = epoll_wait(self.epoll, events, 16, 0)
-        cdef Watch watch
-        for i in range(count):
-            watch = self.watches.get(events[i].data.fd)
-            if watch is not None:
-                try:
-                    watch.callback(events[i].events)
-                except Exception as error:
-                    self.log("host event on descriptor %d: %s" % (watch.fd, failure_text(error)))
-        return 0
+    def child_ended(self, host_pid, status, maxrss):
+        """A stub is gone; what the host knows of its memory is its process's."""
+        group = self.dying.pop(host_pid, None)
+        if group is not None:
+            rusage.add_maxrss(group, maxrss)
+        self.platform.child_died(host_pid, status)
 
     cdef int run_woken(self) except -1:
         """Attempt again what was woken, once each."""
@@ -255,7 +177,15 @@ cdef class Kernel(PlatformEvents):
         task.progress = None
         task.timed_out = False
         task.call_deadline_ns = -1
+        if task.seccomp is not None and not self.allowed(task):
+            return 0
         return self.serve(task)
+
+    cdef bint allowed(self, Task task) except? False:
+        """By the task's own filters; otherwise they have done with the call what they wanted."""
+        task.state = SERVING
+        self.current = task
+        return passes(task)
 
     cdef int serve(self, Task task) except -1:
         cdef long result
@@ -263,6 +193,7 @@ cdef class Kernel(PlatformEvents):
         cdef long long started = self.clock.monotonic_ns()
         task.state = SERVING
         self.current = task
+        watchdog.serving, watchdog.caller = task.number, task.tid
         if row is None:
             result = -ENOSYS
         else:

@@ -149,14 +149,14 @@ cdef class Task(Waiter):
         self.deadline_ns = -1
 
     cpdef tell_ids(self):
-        """Whenever one of them changes. With strace each call is to be seen, so nothing is told."""
+        """Whenever one of them changes. With strace each call is to be seen, so nothing is told; with a filter each is to be judged."""
         cdef unsigned int[7] ids
         cdef Creds creds = self.creds
         cdef ThreadGroup parent = self.group.parent
         self.told_creds = creds
         if self.thread is None or self.kernel.strace:
             return
-        ids[0], ids[1], ids[2] = self.group.pid, self.tid, 0 if parent is None else parent.pid
+        ids[0], ids[1], ids[2] = self.group.pid if self.seccomp is None else 0, self.tid, 0 if parent is None else parent.pid
         ids[3], ids[4], ids[5], ids[6] = creds.uid, creds.euid, creds.gid, creds.egid
         self.thread.set_ids(ids)
 

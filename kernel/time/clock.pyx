@@ -9,6 +9,8 @@ cdef enum:
     CLOCK_REALTIME = 0
     CLOCK_MONOTONIC = 1
     CLOCK_BOOTTIME = 7
+    REALTIME_ALARM = 8
+    BOOTTIME_ALARM = 9
 
 
 cdef long long read_clock(int clock_id) noexcept:
@@ -34,11 +36,11 @@ cdef class Clock:
 
     cpdef long long now(self, int clock_id) except? -1:
         """A wall or monotonic clock by its Linux number (not the CPU-time clocks); EINVAL."""
-        if clock_id in (0, 5, 8, 11):
+        if clock_id in (0, 1, 4, 5, 6, 7, 11):
+            return read_clock(clock_id)
+        if clock_id == REALTIME_ALARM:
             return self.realtime_ns()
-        if clock_id in (1, 4, 6):
-            return self.monotonic_ns()
-        if clock_id in (7, 9):
+        if clock_id == BOOTTIME_ALARM:
             return self.boottime_ns()
         raise Errno(EINVAL)
 
@@ -57,6 +59,9 @@ cdef class MockClock(Clock):
         return self.time_ns
 
     cpdef long long boottime_ns(self):
+        return self.time_ns
+
+    cpdef long long now(self, int clock_id) except? -1:
         return self.time_ns
 
 

@@ -2,17 +2,23 @@
 """Timers of a process: interval timers (setitimer(2)) and POSIX timers (timer_create(2)).
 
 All of them are deadlines of the kernel's TimerQueue. Timers on CPU time look at the process's use when the time that is left could have
-been used up, and wait for the rest: nothing ticks. A POSIX timer has at most one signal pending; what expires meanwhile is its overrun.
+been used up, and wait for the rest, longer and longer while nothing is used: nothing ticks. RLIMIT_CPU is such a timer. A POSIX timer has
+at most one signal pending; what expires meanwhile is its overrun.
 """
 
-from kernel.abi.signal import SI_TIMER, SIGALRM, SIGPROF, SIGVTALRM
+from kernel.abi.signal import SI_TIMER, SIGALRM, SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU
+from kernel.abi.task import RLIMIT_CPU
 from kernel.signal.pending import SigInfo, kernel_info
 from kernel.signal.send import send_to_group, send_to_task
 from kernel.task.cputime import used
+from kernel.task.exit import group_exit
+from kernel.task.limits import RLIM_INFINITY
 
 ITIMER_SIGNALS = (SIGALRM, SIGVTALRM, SIGPROF)
 CLOCK_PROCESS, CLOCK_THREAD = 2, 3
-CLOSEST_CPU_NS = 1000000        # a CPU timer looks again no sooner
+CLOSEST_CPU_NS = 1000000  # a CPU timer looks again no sooner
+IDLE_CPU_NS = 1000000000  # nor later, unless more is left
+NS = 1000000000
 MAX_OVERRUN = 0x7FFFFFFF
 
 
@@ -24,9 +30,10 @@ class Countdown:
         self.kernel = group.kernel
         self.on_cpu = on_cpu
         self.expired = expired
-        self.deadline_ns = 0        # in its own time; 0: disarmed
+        self.deadline_ns = 0  # in its own time; 0: disarmed
         self.interval_ns = 0
         self.timer = None
+        self.seen_ns = self.wait_ns = 0  # on CPU time: its use at the last look, and how long the wait was
 
     def now(self):
         """Its own time in ns."""
@@ -47,10 +54,18 @@ class Countdown:
 
     def arm(self):
         if self.on_cpu:
-            wait = max(self.deadline_ns - self.now(), CLOSEST_CPU_NS)
-            self.timer = self.kernel.timers.add(self.kernel.clock.monotonic_ns() + wait, self.fire)
+            self.timer = self.kernel.timers.add(self.kernel.clock.monotonic_ns() + self.next_look(), self.fire)
         else:
             self.timer = self.kernel.timers.add(self.deadline_ns, self.fire)
+
+    def next_look(self):
+        """ns until its CPU time may be used up, by all threads at once; twice as long as before if nothing was used."""
+        now = self.now()
+        wait = max((self.deadline_ns - now) // max(len(self.group.tasks), 1), CLOSEST_CPU_NS)
+        if now == self.seen_ns:
+            wait = max(wait, min(2 * self.wait_ns, IDLE_CPU_NS))
+        self.seen_ns, self.wait_ns = now, wait
+        return wait
 
     def fire(self):
         """The kernel's timer went off."""
@@ -76,11 +91,11 @@ class PosixTimer:
         self.number = number
         self.group = group
         self.clock_id = clock_id
-        self.event = event              # kernel.syscalls.timers.Event
+        self.event = event  # kernel.syscalls.timers.Event
         self.countdown = Countdown(group, clock_id < 0 or clock_id in (CLOCK_PROCESS, CLOCK_THREAD), self.expired)
         self.is_pending = False
-        self.overrun = 0                # of the signal that is pending
-        self.last_overrun = 0           # of the signal delivered last
+        self.overrun = 0  # of the signal that is pending
+        self.last_overrun = 0  # of the signal delivered last
 
     def expired(self, count):
         """Send the signal, or count."""
@@ -118,12 +133,27 @@ class ProcessTimers:
     def __init__(self, group):
         self.group = group
         self.intervals = [Countdown(group, which > 0, lambda _count, which=which: self.interval_over(which)) for which in range(3)]
+        self.cpu_limit = Countdown(group, True, self.cpu_limit_over)
         self.timers = {}
         self.last_number = -1
 
     def interval_over(self, which):
         """SIGALRM and its kin."""
         send_to_group(self.group, kernel_info(ITIMER_SIGNALS[which]))
+
+    def watch_cpu_limit(self):
+        """RLIMIT_CPU is new: SIGXCPU at the soft limit and every second of use after it, the end at the hard one."""
+        soft, hard = self.group.limits.values[RLIMIT_CPU]
+        self.cpu_limit.set(0 if soft == RLIM_INFINITY else max(min(soft, hard), 1) * NS, 0)
+
+    def cpu_limit_over(self, _count):
+        used_ns = self.cpu_limit.now()
+        hard = self.group.limits.hard(RLIMIT_CPU)
+        if used_ns >= hard * NS:
+            group_exit(self.group, SIGKILL)
+            return
+        self.cpu_limit.set(min(used_ns + NS, hard * NS), 0)
+        send_to_group(self.group, kernel_info(SIGXCPU))
 
     def new_number(self):
         """The id of a new timer."""
@@ -139,8 +169,8 @@ class ProcessTimers:
     def drop(self):
         """The process is over."""
         self.exec()
-        for interval in self.intervals:
-            interval.set(0, 0)
+        for countdown in (*self.intervals, self.cpu_limit):
+            countdown.set(0, 0)
 
 
 def timers_of(group):
@@ -148,3 +178,9 @@ def timers_of(group):
     if group.timers is None:
         group.timers = ProcessTimers(group)
     return group.timers
+
+
+def watch_cpu_limit(group):
+    """RLIMIT_CPU was set or inherited."""
+    if group.timers is not None or group.limits.soft(RLIMIT_CPU) != RLIM_INFINITY:
+        timers_of(group).watch_cpu_limit()

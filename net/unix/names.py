@@ -4,7 +4,7 @@
 from fs.vfs.names import do_mknod
 from fs.vfs.permission import may
 from fs.vfs.walk import lookup
-from kernel.abi.errno import EADDRINUSE, EAFNOSUPPORT, ECONNREFUSED, EEXIST, EINVAL, EPROTOTYPE, Errno
+from kernel.abi.errno import EADDRINUSE, ECONNREFUSED, EEXIST, EINVAL, EPROTOTYPE, Errno
 from kernel.abi.fs import AT_FDCWD, MAY_WRITE, S_IFMT, S_IFSOCK
 from kernel.abi.net import AF_UNIX, UNIX_PATH_MAX
 
@@ -12,11 +12,11 @@ FAMILY = AF_UNIX.to_bytes(2, "little")
 
 
 def parse(address):
-    """The name in a sockaddr_un: b"" (unnamed), a path, or an abstract name with its leading NUL. EINVAL, EAFNOSUPPORT."""
+    """The name in a sockaddr_un: b"" (unnamed), a path, or an abstract name with its leading NUL. EINVAL."""
     if len(address) < 2 or len(address) > UNIX_PATH_MAX + 2:
         raise Errno(EINVAL)
     if address[:2] != FAMILY:
-        raise Errno(EAFNOSUPPORT if len(address) > 2 else EINVAL)
+        raise Errno(EINVAL)
     name = address[2:]
     if name[:1] == b"\0" or not name:
         return name

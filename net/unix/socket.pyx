@@ -142,8 +142,6 @@ cdef class UnixSocket(Socket):
         cdef int bits
         if how not in (SHUT_RD, SHUT_WR, SHUT_RDWR):
             raise Errno(EINVAL)
-        if self.type != SOCK_DGRAM and self.peer is None and not self.peer_gone:
-            raise Errno(ENOTCONN)
         bits = how + 1
         self.shut |= bits
         self.waiters.wake(READABLE | WRITABLE | POLLHUP | POLLRDHUP)
@@ -406,6 +404,9 @@ cdef class UnixDatagram(UnixSocket):
                 self.peer_gone = False
                 return -ECONNREFUSED
             return -ENOTCONN
+        elif target.refs <= 0:           # closed since
+            self.peer = None
+            return -ECONNREFUSED
         if self.shut & SEND_SHUT or target.shut & RECEIVE_SHUT:
             return -EPIPE
         if target.peer is not None and target.peer is not self:
