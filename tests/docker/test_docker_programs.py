@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs of tests/programs on a Debian of debootstrap, under docker with runc and with runsc: the same output and status."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,11 @@ import pytest
 pytestmark = pytest.mark.docker
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "programs" / "scripts"
+OUT = Path(__file__).resolve().parents[2] / "out"
 NAMES = sorted(path.name for path in SCRIPTS.glob("*.sh")) + sorted(path.name for path in SCRIPTS.glob("*.py"))
 RUN = """
-cd /scripts
 for name in "$@"; do
-    mkdir -p "/work-dir/$name"; cd "/work-dir/$name"
+    mkdir -p "/runs/$name"; cd "/runs/$name"
     case $name in *.py) shell=python3 ;; *) shell=bash ;; esac
     timeout 100 $shell "/scripts/$name" > "/results/$name" 2>&1 < /dev/null
     echo "exit status $?" >> "/results/$name"
@@ -44,12 +46,16 @@ def test_program(results, name):
 
 def test_goroutines(daemon, debian, tmp_path_factory):
     """A Go program, built on the host without cgo."""
-    from subprocess import run
-
     directory = tmp_path_factory.mktemp("go")
-    run(["go", "build", "-o", directory / "goroutines", SCRIPTS / "goroutines.go"], check=True, timeout=100)
-    outputs = [
-        daemon.run("-v", f"{directory}:/go", "-w", "/tmp", "--", "/go/goroutines", image="debian", runtime=runtime, status=5).stdout
-        for runtime in ("runc", "runsc")
-    ]
-    assert outputs[0] == outputs[1]
+    settings = {
+        "CGO_ENABLED": "0",
+        "GO111MODULE": "off",
+        "GOTOOLCHAIN": "local",
+        "GOCACHE": f"{OUT}/programs/cache",
+        "HOME": str(directory),
+    }
+    command = ["go", "build", "-o", f"{directory}/goroutines", str(SCRIPTS / "goroutines.go")]
+    subprocess.run(command, check=True, timeout=100, env={**os.environ, **settings, "HOME": str(directory)})
+    options = ["-v", f"{directory}:/go", "-w", "/tmp", "--", "/go/goroutines"]
+    runc, ours = (daemon.run(*options, image="debian", runtime=runtime, status=5).stdout for runtime in ("runc", "runsc"))
+    assert ours == runc
