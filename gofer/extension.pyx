@@ -93,6 +93,20 @@ cdef class ExtendedServer(Server):
             memcpy(&number, PyBytes_AS_STRING(numbers) + at, 4)
             self.fids.pop(number, None)
 
+    def Tfsync(self, number, bint datasync):
+        """Of a directory too, which nobody has opened."""
+        cdef int result
+        cdef Fid fid = self.fid(number)
+        if fid.handle >= 0 or fid.mode != libc.S_IFDIR:
+            return Server.Tfsync(self, number, datasync)
+        cdef int handle = fid.open(libc.O_RDONLY)
+        with nogil:
+            result = libc.fdatasync(handle) if datasync else libc.fsync(handle)
+        libc.close(handle)
+        if result < 0:
+            localfs.fail()
+        return ()
+
     def Tsyncfs(self, number):
         """Write back the file system that the fid is on."""
         cdef int result

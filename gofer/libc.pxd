@@ -102,6 +102,11 @@ cdef extern from "stdio.h" nogil:
     int renameat2(int old_dirfd, const char *old_path, int new_dirfd, const char *new_path, unsigned int flags)
     int snprintf(char *text, size_t size, const char *format, ...)
 
+cdef extern from "time.h" nogil:
+    enum:
+        CLOCK_MONOTONIC
+    int clock_gettime(int clock, timespec *now)
+
 cdef extern from "dirent.h" nogil:
     struct dirent64:
         unsigned long d_ino
@@ -139,7 +144,8 @@ cdef extern from "sys/uio.h" nogil:
         void *iov_base
         size_t iov_len
     enum:
-        RWF_APPEND, RWF_DSYNC, RWF_SYNC
+        RWF_APPEND, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT
+    long preadv2(int fd, const iovec *pieces, int count, long offset, int flags)
     long pwritev2(int fd, const iovec *pieces, int count, long offset, int flags)
 
 cdef extern from "sys/socket.h" nogil:

@@ -7,6 +7,7 @@ from gofer.wire cimport Layout
 cdef class HostHandle:                   # a donated descriptor
     cdef int fd                          # -1: given back; whoever needs it asks the gofer again
     cdef int users                       # open files that use it
+    cdef bint waits                      # its file system can't tell whether a read would wait
     cdef void close(self)
 
 

@@ -11,6 +11,7 @@ cdef class GoferFileSystem(FileSystem):
     cdef readonly bint exclusive         # nobody else changes the tree: attributes are believed
     cdef dict inodes                     # (host st_dev, st_ino) -> InodeRef, while the inode lives
     cdef dict idle                       # HostHandle -> None: opened, not in use, oldest first
+    cdef HostHandle latest               # the one that was given out last; None
     cdef GoferInode adopt(self, unsigned int fid, tuple reply)
     cdef GoferInode inode_for(self, unsigned int fid, const Attr *attr, unsigned long dev)
     cdef tuple call(self, Layout request, tuple values)

@@ -21,6 +21,7 @@ from fs.vfs.permission cimport new_owner
 from gofer cimport libc
 from gofer.wire cimport Attr, Cursor, DirEntry, Known, Layout, layout_of, take
 from kernel.abi.errno cimport EACCES, EINVAL, EIO, ENODATA, ENOENT, ENXIO, EPERM, Errno
+from kernel.sync.pool cimport SYNCFS, host_job
 from kernel.abi.fs cimport (
     AT_REMOVEDIR, O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY, RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG,
 )
@@ -52,6 +53,7 @@ cdef Layout T_LIST = layout_of(number_of("Tlist"))
 cdef Layout T_GETATTR = layout_of(number_of("Tgetattr"))
 cdef Layout T_SETATTR = layout_of(number_of("Tsetattr"))
 cdef Layout T_STATFS = layout_of(number_of("Tstatfs"))
+cdef Layout T_FSYNC = layout_of(number_of("Tfsync"))
 cdef Layout T_SYNCFS = layout_of(number_of("Tsyncfs"))
 cdef Layout T_GETXATTR = layout_of(number_of("Tgetxattr"))
 cdef Layout T_SETXATTR = layout_of(number_of("Tsetxattr"))
@@ -150,6 +152,12 @@ cdef class GoferFileSystem(FileSystem):
 
     cpdef sync(self):
         self.call(T_SYNCFS, ((<GoferInode> self.root).fid,))
+
+    def sync_job(self):
+        """For the pool if a descriptor is at hand; nothing was written without one."""
+        if self.latest is not None and self.latest.fd >= 0:
+            return host_job(SYNCFS, self.latest.fd)
+        self.sync()
 
 
 cdef class GoferInode(Inode):
@@ -290,6 +298,7 @@ cdef class GoferInode(Inode):
                 handle = self.ask_handle(O_WRONLY)
         if handle.users == 0:
             (<GoferFileSystem> self.fs).idle.pop(handle, None)
+        (<GoferFileSystem> self.fs).latest = handle
         return handle
 
     cdef HostHandle ask_handle(self, unsigned int access):
@@ -367,6 +376,10 @@ cdef class GoferInode(Inode):
         if not known.attr.valid or (known.attr.nlink != 1 and known.attr.mode & S_IFMT != S_IFDIR):
             return False
         return len(self.known_entries) < MAX_KNOWN and (known.dev, known.attr.qid_path) not in (<GoferFileSystem> self.fs).inodes
+
+    def fsync(self, data_only):
+        """Of a directory: its names are safe."""
+        (<GoferFileSystem> self.fs).call(T_FSYNC, (self.walked(), data_only))
 
     cpdef refresh(self):
         """From the host if a descriptor is at hand, otherwise from the gofer if it may know better."""

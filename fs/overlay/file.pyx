@@ -7,6 +7,8 @@ A file that was opened for reading before its inode was copied up goes over to t
 from fs.overlay.inode cimport OverlayInode
 from fs.vfs.file cimport File
 from kernel.mm.userbuffer cimport UserBuffer
+from kernel.sync.pool cimport HostJob
+from kernel.sync.waitqueue cimport WaitQueue
 
 
 cdef class OverlayFile(File):
@@ -53,11 +55,21 @@ cdef class OverlayFile(File):
         return self.current().mmap_descriptor(prot, flags, offset, length)
 
     cpdef fsync(self, bint data_only):
-        self.current().fsync(data_only)
+        return self.current().fsync(data_only)
+
+    def syncfs(self):
+        return self.current().syncfs()
+
+    cpdef WaitQueue poll_queue(self):
+        return self.current().poll_queue()
 
     cpdef fallocate(self, object task, int mode, long long offset, long long length):
-        self.current().fallocate(task, mode, offset, length)
-        (<OverlayInode> self.inode).mirror()
+        cdef HostJob job = self.current().fallocate(task, mode, offset, length)
+        if job is None:
+            (<OverlayInode> self.inode).mirror()
+        else:
+            job.after.append(self.inode.mirrored)
+        return job
 
     cpdef release(self):
         self.real.put()

@@ -62,6 +62,9 @@ cdef class OverlayFileSystem(FileSystem):
     cpdef sync(self):
         self.upper.sync()
 
+    def sync_job(self):
+        return self.upper.sync_job()
+
     cdef OverlayInode inode_for(self, Inode upper, Inode lower, OverlayInode parent, bytes name):
         """The inode that shows these two; one of them may be None."""
         cdef OverlayInode inode
@@ -97,6 +100,13 @@ cdef class OverlayInode(Inode):
 
     cdef Inode real(self):
         return self.upper if self.upper is not None else self.lower
+
+    def mirrored(self):
+        """The pool has changed the upper object."""
+        self.mirror()
+
+    def fsync(self, data_only):
+        return None if self.upper is None else self.upper.fsync(data_only)
 
     cdef int mirror(self) except -1:
         """Take over the attributes of what is shown."""

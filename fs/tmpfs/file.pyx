@@ -29,7 +29,12 @@ cdef class TmpfsFile(File):
         cdef TmpfsRegular inode = self.inode
         cdef long total = 0, got = 0
         while True:
-            got = inode.storage.read(buf, pos + total)
+            try:
+                got = inode.storage.read(buf, pos + total)
+            except Errno:
+                if total == 0:
+                    raise
+                break
             if got <= 0:
                 break
             total += got
@@ -49,7 +54,12 @@ cdef class TmpfsFile(File):
         if inode.seals:
             check_seals(inode, pos + buf.left())
         while True:
-            put = inode.storage.write(buf, pos + total)
+            try:
+                put = inode.storage.write(buf, pos + total)
+            except Errno:
+                if total == 0:
+                    raise
+                break
             if put <= 0:
                 break
             total += put

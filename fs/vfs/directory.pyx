@@ -53,7 +53,7 @@ cdef class DirectoryFile(File):
 
     cpdef fsync(self, bint data_only):
         """Names are as safe as the file system makes them."""
-        self.inode.fs.sync()
+        return self.inode.fsync(data_only)
 
     cpdef bytes dirents(self, Py_ssize_t capacity, bint old_layout):
         """Records for getdents64(2) or getdents(2), as many as fit; b"" at the end, EINVAL if not one fits. Moves the position."""

@@ -63,11 +63,18 @@ cdef class File:
         raise Errno(ENODEV)
 
     cpdef fsync(self, bint data_only):
-        """fsync(2), fdatasync(2): what was written is safe. Raises EINVAL for kinds that have nothing to keep."""
+        """fsync(2), fdatasync(2): what was written is safe, or will be when the HostJob that is returned is done.
+
+        Raises EINVAL for kinds that have nothing to keep.
+        """
         raise Errno(EINVAL)
 
+    def syncfs(self):
+        """syncfs(2): everything on the file's file system; None or a HostJob."""
+        return self.inode.fs.sync_job()
+
     cpdef fallocate(self, object task, int mode, long long offset, long long length):
-        """fallocate(2): FALLOC_FL_* checked for contradictions by the caller. EOPNOTSUPP if this kind can't."""
+        """fallocate(2): FALLOC_FL_* checked for contradictions by the caller; None or a HostJob. EOPNOTSUPP if this kind can't."""
         raise Errno(EOPNOTSUPP)
 
     cpdef release(self):

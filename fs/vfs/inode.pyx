@@ -52,6 +52,10 @@ cdef class FileSystem:
     cpdef sync(self):
         """syncfs(2)."""
 
+    def sync_job(self):
+        """syncfs(2) for a caller that can wait: None, or a HostJob that does it."""
+        self.sync()
+
     cpdef unmounted(self):
         """The last mount went, and nobody uses anything in it."""
 
@@ -129,6 +133,10 @@ cdef class Inode:
     cpdef list readdir(self):
         """All entries but . and ..: [(name, ino, S_IF* type)]."""
         raise Errno(ENOTDIR)
+
+    def fsync(self, data_only):
+        """fsync(2) of a directory; None or a HostJob. Its names are as safe as the file system makes them."""
+        return self.fs.sync_job()
 
     cpdef refresh(self):
         """Bring the attributes up to date; file systems that others can change override it."""

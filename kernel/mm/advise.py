@@ -134,7 +134,9 @@ def apply(task, start, end, advice):
     elif advice == MADV_REMOVE:
         for vma in mm.overlapping(start, end):
             low, high = max(start, vma.start), min(end, vma.end)
-            vma.file.fallocate(task, PUNCH_HOLE_KEEP_SIZE, vma.offset + low - vma.start, high - low)
+            job = vma.file.fallocate(task, PUNCH_HOLE_KEEP_SIZE, vma.offset + low - vma.start, high - low)
+            if job is not None and job.run() < 0:
+                raise Errno(-job.result())
 
 
 def mark(vma, advice):

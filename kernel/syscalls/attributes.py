@@ -31,6 +31,7 @@ from kernel.abi.signal import SI_USER, SIGXFSZ
 from kernel.abi.task import RLIMIT_FSIZE
 from kernel.signal.pending import kill_info
 from kernel.signal.send import send_to_task
+from kernel.sync.pool import result_of
 from kernel.syscalls.kinds import Fd, Int, Long, OpenFile, OptPath, Path, Ptr, UInt
 from kernel.syscalls.stat import find
 from kernel.syscalls.table import syscall
@@ -209,10 +210,13 @@ def sys_fallocate(task, file: OpenFile, mode: Int, offset: Long, length: Long):
         raise Errno(EFBIG)
     if not mode & FALLOC_FL_KEEP_SIZE:
         check_size_limit(task, offset + length)
-    remove_privileges(file.inode, task.creds)
-    file.fallocate(task, mode, offset, length)
-    if file.path is not None:
+    if task.progress is None:
+        remove_privileges(file.inode, task.creds)
+    job = task.progress or file.fallocate(task, mode, offset, length)
+    result = 0 if job is None else result_of(task, job)
+    if result == 0 and file.path is not None:
         notify_path(file.path, IN_MODIFY)
+    return result
 
 
 def check_size_limit(task, size):

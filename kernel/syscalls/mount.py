@@ -47,8 +47,10 @@ from kernel.abi.fs import (
 )
 from kernel.abi.task import CAP_SYS_ADMIN
 from kernel.boot.filesystems import for_mount_call
+from kernel.sync.pool import result_of, results_of
 from kernel.syscalls.kinds import Int, Long, OpenFile, OptPath, Out, Path, Ptr, Size, UInt, ULong
 from kernel.syscalls.table import syscall
+from kernel.task.task import BLOCKED
 
 MAGIC, MAGIC_MASK = 0xC0ED0000, 0xFFFF0000
 PAGE = 4096
@@ -211,27 +213,35 @@ def pack_statfs(fs, mount):
 
 @syscall(162)
 def sys_sync(task):
-    """sync(2)."""
-    for fs in {mount.fs for mount in task.fs.mounts.mounts.values()}:
-        fs.sync()
+    """sync(2): errors are nobody's."""
+    if task.progress is None:
+        jobs = [fs.sync_job() for fs in {mount.fs for mount in task.fs.mounts.mounts.values()}]
+        task.progress = [job for job in jobs if job is not None]
+    result = results_of(task, task.progress)
+    return result if result == BLOCKED else 0
 
 
 @syscall(306)
 def sys_syncfs(task, file: OpenFile):
     """syncfs(2)."""
-    file.inode.fs.sync()
+    return made_safe(task, task.progress or file.syncfs())
 
 
 @syscall(74)
 def sys_fsync(task, file: OpenFile):
     """fsync(2)."""
-    file.fsync(False)
+    return made_safe(task, task.progress or file.fsync(False))
 
 
 @syscall(75)
 def sys_fdatasync(task, file: OpenFile):
     """fdatasync(2)."""
-    file.fsync(True)
+    return made_safe(task, task.progress or file.fsync(True))
+
+
+def made_safe(task, job):
+    """The end of a job that a file has given us; None: there is nothing to wait for."""
+    return 0 if job is None else result_of(task, job)
 
 
 @syscall(277)
@@ -241,7 +251,7 @@ def sys_sync_file_range(task, file: OpenFile, offset: Long, nbytes: Long, flags:
         raise Errno(EINVAL)
     if not file.seekable():
         raise Errno(ESPIPE)
-    file.fsync(True)
+    return made_safe(task, task.progress or file.fsync(True))
 
 
 @syscall(221)

@@ -4,6 +4,7 @@
 A file kind never blocks: it answers -EAGAIN, and this file decides. Regular files are read and written completely. A stream is read
 once and written until it has taken everything; what was written when the wait began is in task.progress, and is the result if a
 signal handler runs. A file kind consumes only what it has copied out, so a bad address loses nothing.
+Regular files are served in chunks, others get their turn in between; such a call has the file to itself, and signals that do not kill wait.
 """
 
 from kernel.abi.errno cimport EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE, ERESTARTSYS, Errno
@@ -21,11 +22,14 @@ from fs.vfs.file cimport File
 from fs.vfs.permission cimport remove_privileges
 from kernel.signal.pending cimport kill_info
 from kernel.signal.send cimport send_to_task
+from kernel.sync.moved cimport Moved, holder_of, nr_held
+from kernel.sync.pool cimport UNINTERRUPTIBLE
 from kernel.syscalls.table cimport define
-from kernel.task.task cimport Task
+from kernel.task.task cimport BLOCKED, Task
 from net.socket.socket cimport Socket
 
 from fs.vfs.notify import notify_path
+from kernel.sync.pool import start_over
 
 cdef enum:
     IOV_MAX = 1024
@@ -42,13 +46,8 @@ cdef enum:
     WRITE_EVENTS = POLLOUT | POLLHUP | POLLERR
     OWN_POSITION = -1                    # use and move the file's own position
     SET_ID_BITS = 0o6000
-    NEVER = -1
-
-
-cdef class Moved:
-    """A call between its attempts: bytes moved so far, and when SO_RCVTIMEO or SO_SNDTIMEO ends it."""
-    cdef long total
-    cdef long long deadline_ns
+    CHUNK = 262144                       # of a regular file, between two turns of others
+    SECOND_LOOK_NS = 10000000            # a holder that was killed tells nobody
 
 
 cdef unsigned long ADDRESS_END = 0x7ffffffff000   # access_ok: beyond it EFAULT before anything else happens
@@ -171,10 +170,28 @@ define(328, "pwritev2(fd: Fd, vec: Ptr, vlen: ULong, pos_l: Long, pos_h: Long, f
 
 cdef long read_into(Task task, File file, list pieces, long long pos, int rwf) except? -1:
     """Read from `pos` (or OWN_POSITION) into guest memory: the count, -errno, or BLOCKED."""
-    cdef long total = 0 if task.progress is None else (<Moved> task.progress).total
     cdef bint regular = (<unsigned int> file.inode.mode & S_IFMT) == S_IFREG
+    cdef Moved other = None
+    cdef long result
+    if nr_held and regular and pos == OWN_POSITION:
+        other = holder_of(task, file)
+        if other is not None:
+            return wait_for_turn(task, other, rwf)
+    result = read_pieces(task, file, pieces, pos, rwf, regular)
+    if result != BLOCKED and task.progress is not None:
+        (<Moved> task.progress).let_go()
+    return result
+
+
+cdef long read_pieces(Task task, File file, list pieces, long long pos, int rwf, bint regular) except? -1:
+    """As far as this attempt goes."""
+    cdef long total = 0 if task.progress is None else (<Moved> task.progress).total
     cdef GuestBuffer buf = GuestBuffer(task, remaining(pieces, total))
+    cdef Py_ssize_t whole = buf.count
     cdef long got = 0
+    if regular:
+        task.timed_out = False
+        buf.count = min(whole, <Py_ssize_t> CHUNK)
     while True:
         got = read_once(task, file, buf, pos, total)
         if got <= 0:
@@ -182,9 +199,13 @@ cdef long read_into(Task task, File file, list pieces, long long pos, int rwf) e
         total += got
         if nr_watches:
             tell_watchers(file, IN_ACCESS)
-        if not regular or buf.left() == 0:
+        if not regular or buf.done == whole:
             return total
+        if buf.left() == 0:
+            return let_others(task, total, [file] if pos == OWN_POSITION else [])
     if got == -EAGAIN and may_wait(task, file, regular, rwf) and (regular or total == 0):
+        if regular:
+            return wait_for_host(task, file, total, [file] if pos == OWN_POSITION else [])
         return wait_for(task, file, READ_EVENTS, total)
     return total if total or got == 0 else got
 
@@ -214,19 +235,38 @@ cdef long read_once(Task task, File file, GuestBuffer buf, long long pos, long t
 
 cdef long write_from(Task task, File file, list pieces, long long pos, int rwf) except? -1:
     """Write guest memory at `pos` (or OWN_POSITION): the count, -errno, or BLOCKED."""
+    cdef bint regular = (<unsigned int> file.inode.mode & S_IFMT) == S_IFREG
+    cdef Moved other = None
+    cdef long result
+    if nr_held and regular:
+        other = holder_of(task, file.inode)
+        if other is None and pos == OWN_POSITION:
+            other = holder_of(task, file)
+        if other is not None:
+            return wait_for_turn(task, other, rwf)
+    result = write_pieces(task, file, pieces, pos, rwf, regular)
+    if result != BLOCKED and task.progress is not None:
+        (<Moved> task.progress).let_go()
+    return result
+
+
+cdef long write_pieces(Task task, File file, list pieces, long long pos, int rwf, bint regular) except? -1:
+    """As far as this attempt goes."""
     cdef long total = 0 if task.progress is None else (<Moved> task.progress).total
     cdef unsigned int kind = <unsigned int> file.inode.mode & S_IFMT
-    cdef bint regular = kind == S_IFREG
     cdef bint takes_all = regular or kind == S_IFIFO or kind == S_IFSOCK or kind == S_IFCHR
     cdef GuestBuffer buf
     cdef long put = 0, goal
     pieces = remaining(pieces, total)
     if regular:
+        task.timed_out = False
         pieces = within_limit(task, file, pieces, pos, total)
         if <unsigned int> file.inode.mode & SET_ID_BITS:
             remove_privileges(file.inode, task.creds)
     buf = GuestBuffer(task, pieces)
     goal = total + buf.left()            # not what the buffer says: some files take bytes without looking at them
+    if regular:
+        buf.count = min(buf.count, <Py_ssize_t> CHUNK)
     while True:
         put = write_once(task, file, buf, pos, total)
         if put <= 0:
@@ -236,7 +276,11 @@ cdef long write_from(Task task, File file, list pieces, long long pos, int rwf) 
             tell_watchers(file, IN_MODIFY)
         if not takes_all or total >= goal:
             return total
+        if regular and buf.left() == 0:
+            return let_others(task, total, [file.inode, file] if pos == OWN_POSITION else [file.inode])
     if put == -EAGAIN and may_wait(task, file, regular, rwf):
+        if regular:
+            return wait_for_host(task, file, total, [file.inode, file] if pos == OWN_POSITION else [file.inode])
         return wait_for(task, file, WRITE_EVENTS, total)
     if put == -EPIPE:
         signal_self(task, SIGPIPE)
@@ -264,10 +308,10 @@ cdef bint may_wait(Task task, File file, bint regular, int rwf):
 
 
 cdef long wait_for(Task task, File file, unsigned int events, long total) except? -1:
+    """Until a stream is ready."""
     cdef Moved moved = task.progress
     if moved is None:
         moved = task.progress = Moved()
-        moved.deadline_ns = NEVER
         if isinstance(file, Socket):
             timeout = (<Socket> file).rcvtimeo_ns if events & POLLIN else (<Socket> file).sndtimeo_ns
             if timeout:
@@ -275,6 +319,37 @@ cdef long wait_for(Task task, File file, unsigned int events, long total) except
     moved.total = total
     task.wait_on(file.poll_queue(), events)
     return task.block(moved.deadline_ns, ERESTARTSYS, count_so_far if total else None)
+
+
+cdef Moved holding(Task task, long total, list objects):
+    """The progress of a transfer that has the objects for itself."""
+    cdef Moved moved = task.progress
+    if moved is None:
+        moved = task.progress = Moved()
+    moved.total = total
+    moved.hold(task, objects)
+    return moved
+
+
+cdef long let_others(Task task, long total, list objects) except? -1:
+    """Go on when everybody else who wants something has been looked at."""
+    holding(task, total, objects)
+    return task.block(0, UNINTERRUPTIBLE, count_so_far)
+
+
+cdef long wait_for_host(Task task, File file, long total, list objects) except? -1:
+    """Until the pool has done what the file asked it for."""
+    holding(task, total, objects)
+    task.wait_on(file.poll_queue())
+    return task.block(-1, UNINTERRUPTIBLE, count_so_far if total else start_over)
+
+
+cdef long wait_for_turn(Task task, Moved other, int rwf) except? -1:
+    """Until another call has moved all of its bytes."""
+    if rwf & RWF_NOWAIT:
+        return -EAGAIN
+    task.wait_on(other.queue)
+    return task.block(task.kernel.clock.monotonic_ns() + SECOND_LOOK_NS, UNINTERRUPTIBLE, start_over)
 
 
 def count_so_far(Task task):

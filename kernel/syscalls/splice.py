@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moving bytes between files inside the kernel: splice(2), tee(2), vmsplice(2), sendfile(2), copy_file_range(2).
 
-Bytes travel in chunks. A source gives up only what the sink has taken: from pipes they are peeked first, files are read at a position that
-moves afterwards. What was moved when a wait began is in task.progress.
+Bytes travel in chunks, and others get their turn in between. A source gives up only what the sink has taken: from pipes they are peeked
+first, files are read at a position that moves afterwards. What was moved when a wait began is in task.progress.
 """
 
 import struct
@@ -15,6 +15,7 @@ from kernel.abi.signal import SI_USER, SIGPIPE
 from kernel.mm.userbuffer import KernelBuffer
 from kernel.signal.pending import kill_info
 from kernel.signal.send import send_to_task
+from kernel.sync.moved import Moved
 from kernel.syscalls.kinds import Int, OpenFile, Ptr, Size, UInt, ULong
 from kernel.syscalls.read_write import copy_in_pieces, transfer
 from kernel.syscalls.table import syscall
@@ -24,10 +25,9 @@ MAX_RW_COUNT = 0x7FFFF000
 MAX_OFFSET = 0x7FFFFFFFFFFFFFFF
 SPLICE_F_NONBLOCK = 2
 SPLICE_FLAGS = 0xF
-TURN = 8 << 20  # bytes that one attempt moves before others get their turn
 
 
-class Transfer:
+class Transfer(Moved):
     """A call in progress: what was moved, and the positions to go on from; an offset of None is the file's own position."""
 
     def __init__(self, task, source, sink, addresses, count):
@@ -35,7 +35,6 @@ class Transfer:
         self.addresses = addresses  # of the offsets of source and sink; 0: none given
         self.offsets = [offset_at(task, address) for address in addresses]
         self.count = count
-        self.total = 0
         self.stuck = source  # the side that was not ready at the last step
 
     def position(self, which):
@@ -225,7 +224,7 @@ def run(task, move, read, write, nonblocking, once=False):
             return broken_pipe(task) if result == -EPIPE else result
         move.advance(result)
         moved += result
-        if moved >= TURN and move.total < move.count:
+        if moved >= CHUNK and move.total < move.count:
             return task.block(0, interrupted=finish)
     return move.finish(task)
 

@@ -259,8 +259,7 @@ def test_statfs(root):
 def test_fsync_and_fallocate(root):
     inode = root.create(b"file", stat.S_IFREG | 0o600, ROOT)
     file = inode.open(None, os.O_RDWR)
-    file.fallocate(None, 0, 0, 8192)
-    file.fsync(False)
-    file.fsync(True)
+    for job in (file.fallocate(None, 0, 0, 8192), file.fsync(False), file.fsync(True), file.syncfs(), root.fsync(False), root.fsync(True)):
+        assert job is None or job.run() == 0
     inode.refresh()
     assert inode.size == 8192
