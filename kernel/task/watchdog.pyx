@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The watchdog: after every PERIOD seconds of the sandbox process's own processor time, has the loop made a turn since the last look?
+"""The watchdog: after every few seconds of the sandbox process's own processor time, has the loop made a turn since the last look?
 
 If not, a line that names the system call and the kernel's Python stack go to the log. The clock is one of processor time, so an idle
 sandbox is never woken. Deliberately absent: a handler that sleeps in the host without using the processor is not noticed.
@@ -35,9 +35,9 @@ cdef extern from *:
             _Py_DumpTraceback(watchdog_fd, state);
     }
 
-    static int watchdog_listen(int fd, int period, unsigned long *turns, long *serving, int *caller)
+    static int watchdog_listen(int fd, int period_ms, unsigned long *turns, long *serving, int *caller)
     {
-        struct itimerval clock = {{period, 0}, {period, 0}};
+        struct itimerval clock = {{period_ms / 1000, period_ms % 1000 * 1000}, {period_ms / 1000, period_ms % 1000 * 1000}};
         struct sigaction action = {.sa_handler = watchdog_look, .sa_flags = SA_RESTART | SA_ONSTACK};
 
         watchdog_fd = fd;
@@ -47,13 +47,13 @@ cdef extern from *:
         return sigaction(SIGPROF, &action, NULL) < 0 ? -1 : setitimer(ITIMER_PROF, &clock, NULL);
     }
     """
-    int watchdog_listen(int fd, int period, unsigned long *turns, long *serving, int *caller)
+    int watchdog_listen(int fd, int period_ms, unsigned long *turns, long *serving, int *caller)
 
 cdef enum:
-    PERIOD = 3
+    PERIOD_MS = 3000
 
 
-def start(int fd):
+def start(int fd, int period_ms=PERIOD_MS):
     """Write to this descriptor from now on."""
-    if watchdog_listen(fd, PERIOD, &turns, &serving, &caller) < 0:
+    if watchdog_listen(fd, period_ms, &turns, &serving, &caller) < 0:
         raise OSError("watchdog")

@@ -24,8 +24,6 @@ NEWER_THAN_SOME_HEADERS = {
     "lsm_get_self_attr": 459,
     "lsm_set_self_attr": 460,
     "lsm_list_modules": 461,
-    "statmount": 457,
-    "listmount": 458,
     "mseal": 462,
     "setxattrat": 463,
     "getxattrat": 464,
