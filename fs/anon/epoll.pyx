@@ -176,7 +176,7 @@ cdef class Epoll(File):
         return 0
 
     cdef bint reaches(self, Epoll target, set seen) except -1:
-        """target can be reached from here: adding this to it would make a cycle. Whom we have seen is not asked again: paths may be many."""
+        """target can be reached from here: adding this to it would make a cycle. Who was seen is not asked again: paths may be many."""
         cdef EpollItem item
         if self is target:
             return True

@@ -10,7 +10,7 @@ A pipe keeps what writers wrote as they wrote it: one bytes object a write, not 
 from _collections import deque
 from itertools import islice
 
-from kernel.abi.errno cimport EAGAIN, EBUSY, EINVAL, ENOTTY, EPERM, EPIPE, Errno
+from kernel.abi.errno cimport EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, EPERM, EPIPE, Errno
 from kernel.abi.fs cimport FIONREAD, O_ACCMODE, O_DIRECT, O_RDONLY, O_WRONLY
 from kernel.abi.poll cimport POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM
 from kernel.abi.task cimport CAP_SYS_RESOURCE
@@ -80,7 +80,12 @@ cdef class Pipe:
             return self.write_packets(buf)
         if room <= 0 or (room < want and want <= PIPE_BUF and buf.done == 0):
             return -EAGAIN
-        data = buf.take(min(room, want))
+        want = min(room, want)
+        data = buf.take(want)
+        if len(data) < want:             # a bad address: whole pages before it are written, as Linux does
+            data = data[:len(data) // PAGE_SIZE * PAGE_SIZE]
+            if not data:
+                return -EFAULT
         self.append(data)
         self.waiters.wake(POLLIN | POLLRDNORM, 1)
         return len(data)

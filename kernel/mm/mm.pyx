@@ -250,7 +250,7 @@ cdef class MM:
         return 0
 
     cpdef leave(self, object task, unsigned long start, unsigned long end):
-        """[start, end) was cut by task, whose host calls may not have run yet: nobody else is given it before the task is heard of again."""
+        """[start, end) was cut by task, whose host calls may not have run yet: nobody else gets it before the task is heard of again."""
         if self.users > 1:
             self.leaving.setdefault(task, []).append((start, end))
 

@@ -15,11 +15,11 @@ cdef class PlatformEvents:               # the kernel's side; kernel.task.kernel
     cdef int on_foreign_syscall(self, GuestThread thread) except -1            # int 0x80, x32: answered ENOSYS
     cdef int on_fault(self, GuestThread thread, int signo, int code, unsigned long address) except -1
     cdef int on_interrupt(self, GuestThread thread) except -1                  # after interrupt(): guest code was stopped
-    cdef int on_futex_interrupt(self, GuestThread thread) except -1            # a native futex wait was broken off; registers as at the call
+    cdef int on_futex_interrupt(self, GuestThread thread) except -1  # a native futex wait was broken off; registers as at the call
     cdef int on_host_calls(self, GuestThread thread, HostCall *calls, int count) except -1   # done (or one failed: the rest were not made)
-    cdef int on_clone(self, GuestThread thread, long error) except -1          # fork() or clone_thread() without result given ended; 0 or -errno
-    cdef int on_born(self, GuestThread thread) except -1                       # a new stub or thread said hello and waits for its first order
-    cdef int on_breach(self, GuestThread thread, str what) except -1           # broke the protocol: its stub was killed; on_space_dead follows
+    cdef int on_clone(self, GuestThread thread, long error) except -1  # fork() or clone_thread() without result given ended; 0 or -errno
+    cdef int on_born(self, GuestThread thread) except -1  # a new stub or thread said hello and waits for its first order
+    cdef int on_breach(self, GuestThread thread, str what) except -1  # broke the protocol: its stub was killed; on_space_dead follows
     cdef int on_space_dead(self, Space space, int wait_status) except -1       # the stub's host process is gone
 
 
@@ -27,7 +27,8 @@ cdef class Space:                        # one host address space: a stub proces
     cdef public object mm                # the kernel's MM, for its own use
     cdef readonly int host_pid           # in the sentry's pid namespace; 0 before the hello
     cdef readonly bint dead
-    cdef long read(self, unsigned long address, void *into, size_t length) noexcept           # bytes read (may be short), or -EFAULT; -ESRCH when dead
+    # bytes read (may be short), or -EFAULT; -ESRCH when dead
+    cdef long read(self, unsigned long address, void *into, size_t length) noexcept
     cdef long write(self, unsigned long address, const void *data, size_t length) noexcept    # same; respects page protection
     cpdef kill(self)                                                                   # SIGKILL, now; on_space_dead follows
 
@@ -73,9 +74,10 @@ cdef class GuestThread:                  # one host thread that runs one guest t
     cdef int host_calls(self, HostCall *calls, int count, bint then_resume) except -1
     cdef int fork(self, GuestThread child, bint then_resume) except -1          # child: from Platform.new_thread(space=None)
     cdef int clone_thread(self, GuestThread child, bint then_resume) except -1  # child: from Platform.new_thread(space=self.space)
-    cdef void exit(self, unsigned long clear_tid) noexcept                     # the host thread ends: *clear_tid = 0, futex wake (0: none). Leaders are parked.
-    cdef void interrupt(self) noexcept                                         # if it runs guest code: make it come to on_interrupt soon; no-op when held
-    cpdef int donate(self, int host_fd, int at) except -1                      # held only: duplicates host_fd into the stub at number `at` (>= 8), cloexec
+    # the host thread ends: *clear_tid = 0, futex wake (0: none). Leaders are parked.
+    cdef void exit(self, unsigned long clear_tid) noexcept
+    cdef void interrupt(self) noexcept  # if it runs guest code: make it come to on_interrupt soon; no-op when held
+    cpdef int donate(self, int host_fd, int at) except -1  # held only: duplicates host_fd into the stub at number `at` (>= 8), cloexec
 
     # pid, tid, ppid, uid, euid, gid, egid: may answer these calls without asking from now on, also while guest code runs
     cdef void set_ids(self, const unsigned int *ids) noexcept
@@ -88,8 +90,8 @@ cdef class Platform:
     cpdef start(self, PlatformEvents events)                                   # births the zygote; before the sentry's filter
     cpdef int dispatch(self) except -1                                         # takes and serves one notification; 0 if there was none
     cpdef GuestThread new_thread(self, Space space)                            # prepares context and nonce; space None: a new Space for it
-    cpdef spawn(self, GuestThread thread)                                      # the zygote makes a stub for a thread with a new Space; on_born follows
+    cpdef spawn(self, GuestThread thread)  # the zygote makes a stub for a thread with a new Space; on_born follows
     cpdef int child_died(self, int host_pid, int wait_status) except -1        # from the kernel's SIGCHLD reaping
     cpdef unsigned long vdso(self)                                             # AT_SYSINFO_EHDR for guests
-    cpdef dict limits(self)                                                    # min_address, guest_end (exclusive), minsigstksz, hwcap, hwcap2, platform name
-    cpdef release(self, GuestThread thread)                                    # the kernel forgets a thread; its slot is reused when the host says it is gone
+    cpdef dict limits(self)  # min_address, guest_end (exclusive), minsigstksz, hwcap, hwcap2, platform name
+    cpdef release(self, GuestThread thread)  # the kernel forgets a thread; its slot is reused when the host says it is gone

@@ -7,9 +7,9 @@ what its `interrupted` says. If no handler runs the call simply goes on, which i
 
 from kernel.abi.errno cimport EINTR, ERESTARTNOINTR, ERESTARTSYS
 from kernel.abi.signal cimport (
-    SA_NODEFER, SA_ONSTACK, SA_RESTART, SA_RESTORER, SIG_DFL, SIG_IGN, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE, SS_ONSTACK,
+    SA_NODEFER, SA_ONSTACK, SA_RESTART, SIG_DFL, SIG_IGN, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE, SS_ONSTACK,
 )
-from kernel.signal.handlers cimport CORE, IGNORE, STOP, CONTINUE, Action, Default, Handlers, default_action
+from kernel.signal.handlers cimport IGNORE, STOP, CONTINUE, Action, Default, Handlers, default_action
 from kernel.signal.pending cimport Pending, SigInfo
 from kernel.task.exit cimport group_exit
 from kernel.task.task cimport DEAD, GUEST, STOPPED, WAITING

@@ -6,8 +6,8 @@ becomes pending, and one task that may take it is told to look. Delivery is kern
 """
 
 from kernel.abi.errno cimport EAGAIN
-from kernel.abi.signal cimport SIG_DFL, SIG_IGN, SIGCONT, SIGKILL, SIGRTMIN, SIGSTOP
-from kernel.signal.handlers cimport CORE, IGNORE, STOP, TERMINATE, Action, Default, Handlers, default_action
+from kernel.abi.signal cimport SIG_DFL, SIG_IGN, SIGCONT, SIGKILL, SIGRTMIN
+from kernel.signal.handlers cimport CORE, TERMINATE, Action, Default, Handlers, default_action
 from kernel.signal.pending cimport Pending
 from kernel.task.exit cimport group_exit
 from kernel.task.task cimport DEAD

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Making and ending tasks: fork, vfork, clone, clone3, execve, execveat, exit, exit_group, and what a task knows of itself."""
 
-from kernel.abi.errno cimport E2BIG, EINVAL, EPERM, ESRCH, Errno
+from kernel.abi.errno cimport E2BIG, EINVAL, EPERM, Errno
 from kernel.abi.signal cimport SIGCHLD
 from kernel.abi.task cimport CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_THREAD, CLONE_VFORK, CLONE_VM
 from kernel.syscalls.table cimport define

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signals: sending, dispositions, masks, waiting (sigaction(2), sigprocmask(2), kill(2), sigtimedwait(2)...)."""
 
-from kernel.abi.errno cimport EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ERESTARTNOHAND, ESRCH, Errno
+from kernel.abi.errno cimport EAGAIN, EINVAL, ENOMEM, EPERM, ERESTARTNOHAND, ESRCH, Errno
 from kernel.abi.signal cimport (
-    MINSIGSTKSZ, SI_QUEUE, SI_TKILL, SI_USER, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE, SS_ONSTACK,
+    MINSIGSTKSZ, SI_TKILL, SI_USER, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE, SS_ONSTACK,
 )
 from kernel.abi.task cimport CAP_KILL
 from kernel.signal.handlers cimport Action, Handlers

@@ -5,7 +5,6 @@ The host side is the parent's own host thread: it forks the stub, or makes a hos
 vfork). The child's registers are prepared here; it says hello and goes on with them.
 """
 
-from libc.string cimport memset
 
 from kernel.abi.errno cimport EAGAIN, EINVAL, ENOMEM, EPERM, Errno
 from kernel.abi.task cimport (
@@ -13,13 +12,12 @@ from kernel.abi.task cimport (
     CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS,
     CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, RLIMIT_NPROC,
 )
-from kernel.mm.mm cimport MM
 from kernel.signal.handlers cimport Handlers
 from kernel.signal.pending cimport Pending
 from kernel.task.exit cimport end_task
 from kernel.task.group cimport ThreadGroup
 from kernel.task.kernel cimport Kernel
-from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, ORDERING, Task
+from kernel.task.task cimport GUEST, ORDERED, ORDERING, Task
 
 from kernel.time.posix_timers import watch_cpu_limit
 

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """execve(2): a fresh stub, bound before the old one is left.
 
-The image is loaded and checked first, so that every ordinary error is an error of the call. Then the zygote makes a stub; when it says hello the
-other threads of the process end, the task moves into the new stub, its own host thread there makes the mappings, the stack is
+The image is loaded and checked first, so that every ordinary error is an error of the call. Then the zygote makes a stub; when it says
+hello the other threads of the process end, the task moves into the new stub, its own host thread there makes the mappings, the stack is
 written, and the program starts. What fails after that point kills the process, as in Linux.
 """
 
 from kernel.abi.errno cimport EAGAIN, Errno
 from kernel.abi.signal cimport SIGKILL, SIGSEGV, SS_DISABLE
-from kernel.mm.mm cimport MM
 from kernel.platform.platform cimport GuestThread
 from kernel.signal.handlers cimport Handlers
 from kernel.sync.robust import exit_robust_list
 from kernel.task.exit cimport drop_thread, end_task, group_exit, release_vfork_parent
 from kernel.task.group cimport ThreadGroup
 from kernel.task.kernel cimport Kernel
-from kernel.task.task cimport DEAD, ORDERED, ORDERING, Task
+from kernel.task.task cimport ORDERED, ORDERING, Task
 
 
 cdef class Exec:

@@ -13,10 +13,10 @@ import gc
 from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
 from libc.string cimport memset
 
-from kernel.abi.errno cimport EAGAIN, EFAULT, EINTR, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
-from kernel.abi.signal cimport SA_RESTART, SIGKILL, SIGSEGV, SIGSYS
+from kernel.abi.errno cimport EAGAIN, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
+from kernel.abi.signal cimport SIGKILL, SIGSEGV, SIGSYS
 from kernel.platform.platform cimport HostCall, Space
-from kernel.signal.deliver cimport GO_ON, STAY, deliver
+from kernel.signal.deliver cimport STAY, deliver
 from kernel.signal.pending cimport fault_info
 from kernel.signal.send cimport force
 from kernel.mm import stack

@@ -187,5 +187,3 @@ cdef class Task(Waiter):
         without them the failed call's error is the result.
         """
         return self.kernel.order_host_calls(self, calls, result, then, failed)
-
-
