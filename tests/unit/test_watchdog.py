@@ -18,7 +18,7 @@ def sleeps():
 
 
 def output_of(call):
-    return subprocess.run([sys.executable, "-c", BUSY + call], capture_output=True, text=True, timeout=100, check=True).stdout
+    return subprocess.run([sys.executable, "-P", "-c", BUSY + call], capture_output=True, text=True, timeout=100, check=True).stdout
 
 
 def test_busy():
