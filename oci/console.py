@@ -10,6 +10,7 @@ from oci._host import ffi, lib
 from oci.errors import RunscError
 
 SIGWINCH = 28
+TIOCSCTTY, TIOCNOTTY = 0x540E, 0x5422
 CHUNK = 65536
 
 
@@ -110,6 +111,27 @@ def write_all(fd, data):
             data = data[posix.write(fd, data) :]
     except OSError:
         pass
+
+
+def control_terminal(slave):
+    """Makes a terminal the controlling one of our session, so that we hear of its window; -1: there is none."""
+    change_control(slave, TIOCSCTTY)
+
+
+def leave_terminal(slave):
+    """The inverse. A session leader that ends hangs its terminal up, and what nobody has read yet is lost."""
+    change_control(slave, TIOCNOTTY)
+
+
+def change_control(slave, command):
+    """Best effort: what goes wrong is that nobody hears of a new size."""
+    if slave >= 0:
+        import fcntl
+
+        try:
+            fcntl.ioctl(slave, command, 0)
+        except OSError:
+            pass
 
 
 def ignore_job_control():

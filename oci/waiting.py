@@ -17,6 +17,10 @@ KEPT = {SIGNALS[name] for name in "KILL STOP CHLD SEGV BUS ILL FPE TRAP SYS ABRT
 FORWARDED = tuple(sorted(set(range(1, 32)) - KEPT))
 
 
+def nothing():
+    """Nobody needs to be told."""
+
+
 class Foreground:
     """Catches signals from its making on."""
 
@@ -50,19 +54,26 @@ class Foreground:
 
         return self.loop(ended, forward, master)
 
-    def wait_for_answer(self, client, number, guest_pid, master=-1):
-        """Until the sandbox answers a `wait` request for a process of an exec."""
+    def wait_for_answer(self, client, number, guest_pid, master=-1, terminal=-1):
+        """Until the sandbox answers a `wait` request for a process of an exec. terminal: whose size is the process's, too."""
 
         def forward(signal):
             client.send("kill", signal=signal, all=False, pid=guest_pid)
+
+        def resized():
+            try:
+                columns, rows = posix.get_terminal_size(terminal)
+            except OSError:
+                return  # hung up meanwhile
+            client.send("winsize", pid=guest_pid, rows=rows, columns=columns)
 
         def ended():
             answer = client.poll_answer(number) if is_readable(client) else None
             return None if answer is None else int(answer.get("status", 0)) & 0xFF
 
-        return self.loop(ended, forward, master, client.fileno())
+        return self.loop(ended, forward, master, client.fileno(), resized if terminal >= 0 else nothing)
 
-    def loop(self, ended, forward, master, also=-1):
+    def loop(self, ended, forward, master, also=-1, resized=nothing):
         """Waits for signals, terminal and what `ended` looks at."""
         from oci.console import Relay
 
@@ -72,14 +83,14 @@ class Foreground:
             poll.register(also, select.POLLIN)
         relay = Relay(master) if master >= 0 else None
         if relay is None:
-            return self.turn(poll, ended, forward, None)
+            return self.turn(poll, ended, forward, None, resized)
         with relay:
             relay.register(poll)
-            status = self.turn(poll, ended, forward, relay)
+            status = self.turn(poll, ended, forward, relay, resized)
             relay.drain()
             return status
 
-    def turn(self, poll, ended, forward, relay):
+    def turn(self, poll, ended, forward, relay, resized):
         """The loop itself."""
         while True:
             status = ended()
@@ -92,6 +103,7 @@ class Foreground:
                 if number == SIGWINCH:
                     if relay is not None:
                         relay.resize()
+                    resized()
                 elif number != SIGCHLD:
                     forward(number)
 

@@ -3,14 +3,16 @@
 
 The host's side (the slave of a pty whose master Docker has, or `runsc run` itself) is put into raw mode: every key comes in here, and
 echo, line editing and signals are those of the pty inside. Reads and writes never block.
-The host tells nobody here when its window changes size, so the size is looked at when a program asks for it, and repeatedly for a
-while after the terminal was used; an idle one is left alone.
+A process has one controlling terminal: for the first console of a sandbox the host sends SIGWINCH when its window has another size. Of the
+others the command that asked for them tells (the operation `winsize`). Whoever asks for the size is given the host's at that moment.
 """
 
+import _signal
 import fcntl
 import posix
 import struct
 
+from fs.host.signal import HostSignal
 from fs.vfs.walk import LOOKUP_DIRECTORY, LOOKUP_FOLLOW, lookup
 from kernel.abi.errno import Errno
 from kernel.abi.fs import AT_FDCWD, S_IFCHR
@@ -41,8 +43,8 @@ EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP = 1, 4, 8, 16
 F_GETFL, F_SETFL = 3, 4
 TERMIOS = struct.Struct("4IB19s")
 CONSOLE_RDEV = 5 << 8 | 1
-SIZE_CHECK_NS = 250_000_000
-SIZE_CHECKS = 40  # after each use of the terminal
+TIOCSCTTY, TIOCNOTTY = 0x540E, 0x5422
+SIGHUP, SIGWINCH = 1, 28
 
 
 class HostConsole(Waiter):
@@ -59,7 +61,7 @@ class HostConsole(Waiter):
         self.input_closed = False
         self.initial_size = None
         self.host_flags = fcntl.fcntl(fd, F_GETFL)
-        self.size_checks = 0
+        self.window_signal = None
         fcntl.fcntl(fd, F_SETFL, self.host_flags | posix.O_NONBLOCK)
         make_raw(fd)
 
@@ -71,9 +73,12 @@ class HostConsole(Waiter):
         self.take_host_size()
         make_console_node(task)
         file = self.devpts.open_slave(task, self.tty)
-        self.check_size_for_a_while()
         self.listen()
         return file
+
+    def follow_window(self):
+        """The host's terminal is our controlling one (see take_terminal)."""
+        self.window_signal = HostSignal(self.kernel, SIGWINCH, self.resized)
 
     def set_size(self, rows, columns):
         """The window has another size."""
@@ -101,21 +106,6 @@ class HostConsole(Waiter):
         if size is not None and self.tty is not None:
             self.tty.set_winsize(size)
 
-    def check_size_for_a_while(self):
-        """The terminal is being used."""
-        if self.size_checks == 0:
-            self.kernel.timers.add(self.kernel.clock.monotonic_ns() + SIZE_CHECK_NS, self.check_size)
-        self.size_checks = SIZE_CHECKS
-
-    def check_size(self):
-        """One look at the host's size; the next one follows unless nothing has happened for long."""
-        self.resized()
-        self.size_checks -= 1
-        if self.size_checks > 0 and not self.input_closed:
-            self.kernel.timers.add(self.kernel.clock.monotonic_ns() + SIZE_CHECK_NS, self.check_size)
-        else:
-            self.size_checks = 0
-
     def wake(self, events):
         """The terminal inside has output, or room for input."""
         self.write_out()
@@ -142,7 +132,6 @@ class HostConsole(Waiter):
         except OSError:
             data = b""
         if data:
-            self.check_size_for_a_while()
             self.tty.type(data)
         elif not self.input_closed:
             self.input_closed = True
@@ -177,13 +166,30 @@ class HostConsole(Waiter):
             self.watch = None
 
     def drain(self):
-        """The sandbox ends: what the programs have printed is written, whatever it takes; the host's descriptor is as it was before."""
+        """The sandbox ends: what the programs have printed is written, whatever it takes; the host's descriptor is as it was before.
+
+        A session leader that ends with a controlling terminal hangs it up, and the host throws away what nobody has read yet.
+        """
         if self.tty is None:
             return
         self.tty.ldisc.stopped = False
         fcntl.fcntl(self.fd, F_SETFL, self.host_flags & ~posix.O_NONBLOCK)
         self.write_out()
         fcntl.fcntl(self.fd, F_SETFL, self.host_flags)
+        if self.window_signal is not None:
+            try:
+                fcntl.ioctl(self.fd, TIOCNOTTY)
+            except OSError:
+                pass  # it was never ours, or is hung up already
+
+
+def take_terminal(fd):
+    """Makes a host terminal the controlling one of this process, a session leader; its hang-up is read, not a signal."""
+    _signal.signal(SIGHUP, _signal.SIG_IGN)
+    try:
+        fcntl.ioctl(fd, TIOCSCTTY, 0)
+    except OSError:
+        pass  # another session has it: only the size that programs ask for is right then
 
 
 def make_console_node(task):

@@ -9,6 +9,7 @@ an error of create; it runs when `start` says so.
 import gc
 import posix
 
+from fs.devpts.console import take_terminal
 from fs.gofer.connection import Connection
 from fs.tmpfs.storage import set_reopen_read_only
 from kernel.abi.errno import EACCES, ENOENT, Errno
@@ -85,6 +86,8 @@ class Sandbox:
         kernel.platform.start(kernel)
         timeline.mark("zygote born")
         kernel.limits = {**kernel.platform.limits(), "vdso": kernel.platform.vdso()}
+        if args.console_fd >= 0 and not kernel.platform.reaps:  # stubs that are traced would stop for the terminal's signals
+            take_terminal(args.console_fd)
         jail.close_jail(args)
         timeline.mark("filter closed")
         self.connection = Connection(args.gofer_fd)

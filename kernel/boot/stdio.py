@@ -14,6 +14,7 @@ def give(sandbox, task, process, fds, console_fd):
         sandbox.consoles[task.group.pid] = console
         if sandbox.init is None:
             sandbox.consoles[0] = console
+            console.follow_window()
         if process.console_size:
             console.set_size(*process.console_size)
         file = console.open_slave(task)

@@ -30,6 +30,7 @@ class Execution:
     def __init__(self, container, process, options):
         self.container, self.process, self.options = container, process, options
         self.master = -1
+        self.slave = -1  # kept by the waiter of a process with a terminal
         self.client = None
         self.guest_pid = 0
 
@@ -49,11 +50,13 @@ class Execution:
             self.master = -1
         return [slave]
 
-    def begin(self):
+    def begin(self, keeps_slave=False):
         """Sends the request; afterwards the sandbox holds the descriptors."""
         self.client = Client(self.container.id, self.container.directory_fd)
         fds = self.descriptors()
         answer = self.client.call("exec", fds, process=self.process.to_wire(), tty=self.process.terminal)
+        if keeps_slave and self.process.terminal:
+            self.slave = fds.pop()
         for fd in fds:
             posix.close(fd)
         self.guest_pid = answer["pid"]
@@ -68,7 +71,8 @@ class Execution:
         foreground = Foreground()
         number = self.begin()
         write_pid_file(self.options["pid-file"], posix.getpid())
-        return foreground.wait_for_answer(self.client, number, self.guest_pid, self.master)
+        terminal = 0 if self.master >= 0 and posix.isatty(0) else -1
+        return foreground.wait_for_answer(self.client, number, self.guest_pid, self.master, terminal)
 
     def detach(self):
         """Forks the waiter; returns when the process runs and the pid file is there."""
@@ -86,13 +90,18 @@ class Execution:
         return 0
 
     def be_waiter(self, report):
-        """In the waiter: its life is the process's. Signals are passed on; its own death kills the process (the connection ends)."""
+        """In the waiter: its life is the process's. Signals are passed on; its own death kills the process (the connection ends).
+
+        The process's terminal is the waiter's controlling one, so that the waiter hears of its size.
+        """
+        from oci.console import control_terminal, leave_terminal
         from oci.waiting import Foreground
 
         try:
             foreground = Foreground()
             posix.setsid()
-            number = self.begin()
+            number = self.begin(keeps_slave=True)
+            control_terminal(self.slave)
         except (RunscError, OSError) as error:
             posix.write(report, str(error).encode("utf-8", "replace"))
             return 1
@@ -101,9 +110,11 @@ class Execution:
         posix.write(report, b"ok")
         posix.close(report)
         try:
-            return foreground.wait_for_answer(self.client, number, self.guest_pid)
+            return foreground.wait_for_answer(self.client, number, self.guest_pid, terminal=self.slave)
         except RunscError:
             return 137  # the whole sandbox is gone
+        finally:
+            leave_terminal(self.slave)
 
 
 def let_go_of_stdio():
