@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What ps, top and their like can find out; numbers differ between kernels, so only their form is compared.
 ps aux | head -n 1 | tr -s ' '
-ps aux | awk 'NR > 1 && $11 == "ps" {n++; if ($3 !~ /^[0-9.]+$/ || $6 + 0 == 0) print "odd:", $0} END {print n, "ps"}'
+ps aux | awk 'NR > 1 && $11 == "ps" {n++; if ($3 !~ /^[0-9.]+$/ || $6 + 0 == 0) print "odd:", $0} END {print (n > 0), "ps"}'
 ps -o ppid= -p $$ | grep -cE '^ *[0-9]+$'
 ps -o pid= -C bash | tr -d ' ' | grep -cx "$$"
 top -b -n1 | head -n 7 | awk 'NR == 1 {print $1} NR > 1 {print $1, NF > 0}'
