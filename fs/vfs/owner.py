@@ -5,10 +5,11 @@ from kernel.abi.fs import F_OWNER_PGRP, F_OWNER_TID
 
 
 class Owner:
-    """A thread, process or process group by number; number 0 is nobody."""
+    """A thread, process or process group by number; number 0 is nobody. Signals are sent with the rights of who set it."""
 
-    def __init__(self, kind, number, signo):
+    def __init__(self, kind, number, signo, creds):
         self.kind = kind
+        self.uid, self.euid = creds.uid, creds.euid
         self.number = number
         self.signo = signo  # F_SETSIG; 0: SIGIO
 

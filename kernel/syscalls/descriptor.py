@@ -7,7 +7,7 @@ from fs.pipe.pipe import PipeFile
 from fs.tmpfs.memfd import add_seals, get_seals
 from fs.vfs.owner import Owner
 from fs.vfs.permission import owns
-from kernel.abi.errno import EAGAIN, EBADF, EINVAL, EPERM, ESRCH, Errno
+from kernel.abi.errno import EAGAIN, EBADF, EINVAL, ENOTTY, EPERM, ESRCH, Errno
 from kernel.abi.fs import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
@@ -60,6 +60,7 @@ from kernel.abi.fs import (
     S_IFREG,
 )
 from kernel.abi.task import CAP_SYS_RAWIO, CAP_SYS_RESOURCE, RLIMIT_NOFILE
+from kernel.signal.sigio import follow_flag
 from kernel.syscalls.kinds import AnyFile, Fd, Int, UInt, ULong
 from kernel.syscalls.locks import get_lock, set_lock
 from kernel.syscalls.table import syscall
@@ -111,7 +112,7 @@ def sys_close_range(task, first: UInt, last: UInt, flags: UInt):
                 close_quietly(task, fd)
 
 
-@syscall(72, partial="O_ASYNC sends no SIGIO; leases and F_NOTIFY are refused")
+@syscall(72, partial="leases and F_NOTIFY are refused")
 def sys_fcntl(task, fd: Fd, command: UInt, argument: ULong):
     """fcntl(2)."""
     file = task.files.get(fd)
@@ -139,6 +140,8 @@ def sys_ioctl(task, fd: Fd, command: UInt, argument: ULong):
         bit = O_NONBLOCK if command == FIONBIO else O_ASYNC
         on = struct.unpack("<i", task.copy_in(argument, 4))[0]
         file.flags = file.flags | bit if on else file.flags & ~bit
+        if not follow_flag(task, fd, file) and on and bit == O_ASYNC:
+            raise Errno(ENOTTY)
         return 0
     if file.inode.mode & S_IFMT in (S_IFREG, S_IFDIR):
         return regular_ioctl(task, file, command, argument)
@@ -208,11 +211,20 @@ def set_descriptor_flags(task, fd, file, argument):
     return 0
 
 
+def set_status_flags(task, fd, file, argument):
+    if argument & O_NOATIME and not file.flags & O_NOATIME and not owns(file.inode, task.creds):
+        raise Errno(EPERM)
+    file.flags = file.flags & ~SETTABLE_FLAGS | argument & SETTABLE_FLAGS
+    follow_flag(task, fd, file)
+    return 0
+
+
 DESCRIPTOR_COMMANDS = {
     F_DUPFD: dup_at_least,
     F_DUPFD_CLOEXEC: dup_cloexec,
     F_GETFD: get_descriptor_flags,
     F_SETFD: set_descriptor_flags,
+    F_SETFL: set_status_flags,
 }
 
 # fcntl: commands on open files
@@ -220,13 +232,6 @@ DESCRIPTOR_COMMANDS = {
 
 def get_status_flags(task, file, argument):
     return file.flags
-
-
-def set_status_flags(task, file, argument):
-    if argument & O_NOATIME and not file.flags & O_NOATIME and not owns(file.inode, task.creds):
-        raise Errno(EPERM)
-    file.flags = file.flags & ~SETTABLE_FLAGS | argument & SETTABLE_FLAGS
-    return 0
 
 
 def get_owner(task, file, argument):
@@ -263,7 +268,7 @@ def set_owner_ex(task, file, argument):
 
 
 def change_owner(task, file, kind, number):
-    owner = Owner(kind, number, 0 if file.owner is None else file.owner.signo)
+    owner = Owner(kind, number, 0 if file.owner is None else file.owner.signo, task.creds)
     if number and owner.find(task.kernel) is None:
         raise Errno(ESRCH)
     file.owner = owner
@@ -278,7 +283,7 @@ def set_signal(task, file, argument):
     if argument > NSIG:
         raise Errno(EINVAL)
     if file.owner is None:
-        file.owner = Owner(F_OWNER_PID, 0, 0)
+        file.owner = Owner(F_OWNER_PID, 0, 0, task.creds)
     file.owner.signo = argument
     return 0
 
@@ -319,7 +324,6 @@ def set_lease(task, file, argument):
 
 FILE_COMMANDS = {
     F_GETFL: get_status_flags,
-    F_SETFL: set_status_flags,
     F_GETOWN: get_owner,
     F_SETOWN: set_owner,
     F_GETOWN_EX: get_owner_ex,
