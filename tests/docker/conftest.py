@@ -39,7 +39,11 @@ class Docker:
         self.directory = directory
         self.environment = {**os.environ, "DOCKER_HOST": f"unix://{directory}/sock", "DOCKER_CONFIG": str(directory / "config")}
         self.log = open(directory / "log", "wb")
-        command = [*"setpriv --pdeathsig TERM dockerd --iptables=false --bridge=none".split(), f"--add-runtime=runsc={runsc}", f"--pidfile={directory}/pid"]
+        command = [
+            *"setpriv --pdeathsig TERM dockerd --iptables=false --bridge=none".split(),
+            f"--add-runtime=runsc={runsc}",
+            f"--pidfile={directory}/pid",
+        ]
         command += [f"--data-root={directory}/data", f"--exec-root={directory}/exec", f"--host=unix://{directory}/sock"]
         self.daemon = subprocess.Popen(command, stdout=self.log, stderr=self.log, start_new_session=True)
         wait_until(lambda: self("version", status=None).returncode == 0 or self.daemon.poll() is not None, 60)
