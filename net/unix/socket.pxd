@@ -26,6 +26,7 @@ cdef class UnixSocket(Socket):
     cdef public frozenset peer_groups
     cdef Record make_record(self, object task, bytes data, Message message)
     cdef int queue_record(self, Record record) except -1
+    cdef long charged(self)
     cdef int give_ancillary(self, Record record, Message message, bint peek) except -1
     cdef int consumed(self, long count) except -1
 

@@ -26,6 +26,7 @@ cdef enum:
     SEND_SHUT = 2
     CHUNK = 65536
     MAX_DATAGRAMS = 512
+    RECORD_CHARGE = 768                  # what a record costs besides its bytes, as Linux charges its buffers
 
 
 cdef tuple creds_of(task):
@@ -96,6 +97,10 @@ cdef class UnixSocket(Socket):
         self.queued += len(record.data)
         self.waiters.wake(READABLE)
         return 0
+
+    cdef long charged(self):
+        """What the queue counts against buffer limits: small and empty messages take our memory, too."""
+        return self.queued + RECORD_CHARGE * <long> len(self.records)
 
     cdef int give_ancillary(self, Record record, Message message, bint peek) except -1:
         """Hand over descriptors (a receiver that only looks gets its own references) and credentials."""
@@ -232,7 +237,7 @@ cdef class UnixStream(UnixSocket):
             return events | WRITABLE | POLLHUP
         if self.shut == RECEIVE_SHUT | SEND_SHUT:
             events |= POLLHUP
-        if self.peer.queued * 4 <= self.sndbuf:
+        if self.peer.charged() * 4 <= self.sndbuf:
             events |= WRITABLE
         return events
 
@@ -254,7 +259,7 @@ cdef class UnixStream(UnixSocket):
 
     cdef long send_bytes(self, object task, UserBuffer buf, Message message) except? -1:
         """As much as there is room for."""
-        cdef long room = self.sndbuf - self.peer.queued
+        cdef long room = self.sndbuf - self.peer.charged()
         cdef bytes data
         if buf.left() == 0:
             return 0
@@ -268,7 +273,7 @@ cdef class UnixStream(UnixSocket):
         """All at once or nothing."""
         if buf.left() > self.sndbuf:
             return -EMSGSIZE
-        if self.peer.records and buf.left() > self.sndbuf - self.peer.queued:
+        if self.peer.records and buf.left() > self.sndbuf - self.peer.charged():
             return -EAGAIN
         data = buf.take(buf.left())
         self.peer.queue_record(self.make_record(task, data, message))
@@ -375,7 +380,7 @@ cdef class UnixDatagram(UnixSocket):
             (<UnixDatagram> sender).waiters.wake(WRITABLE)
 
     cdef bint full(self):
-        return len(self.records) >= MAX_DATAGRAMS or self.queued >= self.rcvbuf
+        return len(self.records) >= MAX_DATAGRAMS or self.charged() >= self.rcvbuf
 
     cpdef unsigned int poll(self) except? 0xffffffff:
         cdef unsigned int events = 0

@@ -241,3 +241,18 @@ TEST(backlog_and_waiting_accept)
     CHECK_ERR(accept(server, NULL, NULL), EAGAIN);
     close(server), close(first), close(second), close(accepted);
 }
+
+TEST(small_messages_fill_a_queue_too)
+{
+    static const int types[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
+    for (int i = 0; i < 3; i++) {
+        int pair[2], sent = 0;
+        CHECK(socketpair(AF_UNIX, types[i] | SOCK_NONBLOCK, 0, pair) == 0);
+        while (sent < 100000 && send(pair[0], "x", types[i] == SOCK_SEQPACKET ? 0 : 1, 0) >= 0)
+            sent++;
+        CHECK(sent > 0 && sent < 100000);
+        CHECK_EQ(errno, EAGAIN);
+        close(pair[0]);
+        close(pair[1]);
+    }
+}
