@@ -46,7 +46,7 @@ def make_task(kernel, process, root, mounts, uts, ipc):
     group.handlers = Handlers()
     group.limits = Limits()
     for number, soft, hard in process.rlimits:
-        group.limits.values[number] = (soft, hard)
+        group.limits.set(number, soft, hard)
     task.files.limit = group.limits.soft(RLIMIT_NOFILE)
     task.sched = SchedAttr(kernel.machine.cpu_mask)
     task.no_new_privs = process.no_new_privs

@@ -7,6 +7,8 @@ Absent: huge pages of hugetlbfs (as on a host that has reserved none), MAP_SYNC 
 
 import posix
 
+from fs.vfs.file cimport File
+from fs.vfs.path cimport Path
 from kernel.abi.errno cimport (
     EACCES, EAGAIN, EEXIST, EINVAL, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, Errno
 )
@@ -18,9 +20,10 @@ from kernel.abi.mm cimport (
 )
 from kernel.abi.task cimport CAP_IPC_LOCK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
 from kernel.mm.mm cimport MM, VMA
+from kernel.mm.order cimport map_call, put_files, soft_limit, unmap_call
 from kernel.mm.shmem cimport ShmemFile
+from kernel.task.task cimport Task
 
-from kernel.mm.order import map_call, put_files, soft_limit, unmap_call
 
 cdef enum:
     HUGE_PAGE = 0x200000
@@ -45,7 +48,7 @@ cpdef unsigned long page_align(unsigned long length):
     return (length + PAGE_SIZE - 1) & ~<unsigned long> (PAGE_SIZE - 1)
 
 
-def mmap(task, unsigned long address, unsigned long length, int prot, unsigned int flags, file, unsigned long offset):
+cpdef tuple mmap(Task task, unsigned long address, unsigned long length, int prot, unsigned int flags, object file, unsigned long offset):
     """(address, calls) of a new mapping. file: None for anonymous memory. offset is a multiple of the page size."""
     cdef MM mm = task.mm
     if length == 0:
@@ -65,12 +68,12 @@ def mmap(task, unsigned long address, unsigned long length, int prot, unsigned i
     address = choose(mm, task, address, length, flags, file)
     if flags & MAP_LOCKED and not can_lock(task):
         raise Errno(EPERM)
-    locked = bool(flags & MAP_LOCKED or mm.lock_future & MCL_FUTURE)
+    cdef bint locked = flags & MAP_LOCKED != 0 or mm.lock_future & MCL_FUTURE != 0
     if locked and not task.creds.capable(CAP_IPC_LOCK) and mm.locked_vm + length > soft_limit(task, RLIMIT_MEMLOCK):
         raise Errno(EAGAIN)
-    may = check_file(file, prot, flags, offset, length) if file is not None else check_anonymous(flags)
+    cdef int may = check_file(file, prot, flags, offset, length) if file is not None else check_anonymous(flags)
     check_space(mm, task, address, length, prot, flags)
-    populate = MAP_POPULATE if flags & MAP_LOCKED or flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE else 0
+    cdef int populate = MAP_POPULATE if flags & MAP_LOCKED or flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE else 0
     return address, place(mm, make_vma(address, length, prot, flags, file, offset, may, locked), populate)
 
 
@@ -83,7 +86,9 @@ cdef VMA make_vma(unsigned long address, unsigned long length, int prot, unsigne
         file, offset = ShmemFile(length), 0
     elif file is not None:
         file.get()
-    vma = VMA(address, address + length, prot, kept, file, offset if file is not None else 0, may)
+    vma = VMA.__new__(VMA)
+    vma.start, vma.end, vma.prot, vma.flags, vma.may = address, address + length, prot, kept, may
+    vma.file, vma.offset = file, offset if file is not None else 0
     vma.locked = locked
     return vma
 
@@ -102,7 +107,7 @@ cdef list place(MM mm, VMA vma, int populate):
     return calls
 
 
-cdef unsigned long choose(MM mm, task, unsigned long address, unsigned long length, unsigned int flags, file) except? 0:
+cdef unsigned long choose(MM mm, Task task, unsigned long address, unsigned long length, unsigned int flags, file) except? 0:
     """Where the mapping goes (get_unmapped_area)."""
     cdef unsigned long found, hint
     if length > mm.high:
@@ -143,10 +148,15 @@ cdef int check_fixed(MM mm, unsigned long address, unsigned long length, unsigne
 
 cpdef int check_sealed(MM mm, unsigned long start, unsigned long end) except -1:
     """EPERM if any of the range is sealed (mseal)."""
+    cdef Py_ssize_t i = mm.index(start)
     cdef VMA vma
-    for vma in mm.overlapping(start, end):
+    while i < len(mm.vmas):
+        vma = <VMA> mm.vmas[i]
+        if vma.start >= end:
+            break
         if vma.sealed:
             raise Errno(EPERM)
+        i += 1
     return 0
 
 
@@ -159,7 +169,7 @@ cdef int check_anonymous(unsigned int flags) except -1:
 
 cdef int check_file(file, int prot, unsigned int flags, unsigned long offset, unsigned long length) except -1:
     """The protections the mapping may ever have; EACCES, EPERM, EOVERFLOW, EOPNOTSUPP, EINVAL."""
-    cdef int may = PROT_READ | PROT_WRITE | PROT_EXEC, mode = file.flags & 3
+    cdef int may = PROT_READ | PROT_WRITE | PROT_EXEC, mode = (<File?> file).flags & 3
     kind = flags & MAP_TYPE
     if offset > <unsigned long> 0x7fffffffffffffff - length:
         raise Errno(EOVERFLOW)
@@ -182,12 +192,12 @@ cdef int check_file(file, int prot, unsigned int flags, unsigned long offset, un
     return may
 
 
-cdef bint no_exec(file):
+cdef bint no_exec(File file):
     """The file lies on a mount with noexec."""
-    return file.path is not None and file.path.mount is not None and file.path.mount.flags & MS_NOEXEC != 0
+    return file.path is not None and (<Path?> file.path).mount.flags & MS_NOEXEC != 0
 
 
-cpdef int check_space(MM mm, task, unsigned long address, unsigned long length, int prot, unsigned int flags) except -1:
+cpdef int check_space(MM mm, Task task, unsigned long address, unsigned long length, int prot, unsigned int flags) except -1:
     """RLIMIT_AS, RLIMIT_DATA and obvious overcommit (may_expand_vm, __vm_enough_memory)."""
     cdef unsigned long replaced = 0
     cdef VMA vma
@@ -204,19 +214,19 @@ cpdef int check_space(MM mm, task, unsigned long address, unsigned long length, 
     return 0
 
 
-cpdef bint can_lock(task):
+cpdef bint can_lock(Task task):
     """mlock(2) is allowed at all."""
     return soft_limit(task, RLIMIT_MEMLOCK) != 0 or task.creds.capable(CAP_IPC_LOCK)
 
 
-def check_huge(unsigned int flags):
+cpdef int check_huge(unsigned int flags) except -1:
     """MAP_HUGETLB of anonymous memory: 2 MiB and 1 GiB exist, but none are reserved."""
     if flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK not in (0, 21, 30):
         raise Errno(EINVAL)
     raise Errno(ENOMEM)
 
 
-def munmap(task, unsigned long address, unsigned long length):
+cpdef tuple munmap(Task task, unsigned long address, unsigned long length):
     """(calls, gone): gone is what was there, without files, to be put back if the host refuses."""
     cdef MM mm = task.mm
     if address % PAGE_SIZE or length > mm.high or address > mm.high - length:
@@ -227,7 +237,7 @@ def munmap(task, unsigned long address, unsigned long length):
     return unmap(mm, task, address, address + length)
 
 
-def unmap(MM mm, task, unsigned long start, unsigned long end):
+cpdef tuple unmap(MM mm, Task task, unsigned long start, unsigned long end):
     """Take a range out of the tree: (calls, gone), both empty if nothing was there."""
     cdef list gone
     check_sealed(mm, start, end)
@@ -248,7 +258,7 @@ cdef int check_split(MM mm, unsigned long start, unsigned long end) except -1:
     return 0
 
 
-def brk(task, unsigned long address):
+cpdef tuple brk(Task task, unsigned long address):
     """(new brk, calls): the old brk and no calls where Linux refuses."""
     cdef MM mm = task.mm
     cdef unsigned long before = mm.brk, old = page_align(before), new = page_align(address)
@@ -270,7 +280,7 @@ def brk(task, unsigned long address):
     return address, calls
 
 
-cdef list grow_brk(MM mm, task, unsigned long old, unsigned long new):
+cdef list grow_brk(MM mm, Task task, unsigned long old, unsigned long new):
     cdef VMA vma
     if not gap_at(mm, old, new + PAGE_SIZE - old, task) or len(mm.vmas) > max_map_count:
         raise Errno(ENOMEM)

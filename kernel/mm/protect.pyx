@@ -11,11 +11,10 @@ from kernel.abi.mm cimport (
 from kernel.abi.task cimport RLIMIT_DATA
 from kernel.mm.map cimport page_align
 from kernel.mm.mm cimport MM, VMA
+from kernel.mm.order cimport protect_call, soft_limit
 
-from kernel.mm.order import protect_call, soft_limit
 
-
-def mprotect(task, unsigned long start, unsigned long length, unsigned long prot):
+cpdef tuple mprotect(Task task, unsigned long start, unsigned long length, unsigned long prot):
     """(error, calls, undo): error is 0 or -errno after part of the range; undo are (start, end, old prot)."""
     cdef MM mm = task.mm
     cdef unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP), end
@@ -45,7 +44,7 @@ def mprotect(task, unsigned long start, unsigned long length, unsigned long prot
     return protect(mm, task, start, end, <int> prot)
 
 
-cdef tuple protect(MM mm, task, unsigned long start, unsigned long end, int prot):
+cdef tuple protect(MM mm, Task task, unsigned long start, unsigned long end, int prot):
     cdef unsigned long at = start
     cdef list calls = [], undo = []
     cdef VMA vma
@@ -71,7 +70,7 @@ cdef tuple protect(MM mm, task, unsigned long start, unsigned long end, int prot
     return error, calls, undo
 
 
-cdef long refusal(MM mm, task, VMA vma, int prot) except 1:
+cdef long refusal(MM mm, Task task, VMA vma, int prot) except 1:
     """-errno if this VMA can't have prot, else 0."""
     if vma.sealed:
         return -EPERM
@@ -83,7 +82,7 @@ cdef long refusal(MM mm, task, VMA vma, int prot) except 1:
     return 0
 
 
-def unprotect(MM mm, list undo):
+cpdef list unprotect(MM mm, list undo):
     """Put protections back after the host refused; the host calls that make sure of it there."""
     cdef VMA vma
     calls = []

@@ -27,7 +27,7 @@ def change(task, group, resource, new):
         raise Errno(EPERM)
     if hard > group.limits.hard(resource) and not task.creds.capable(CAP_SYS_RESOURCE):
         raise Errno(EPERM)
-    group.limits.values[resource] = (soft, hard)
+    group.limits.set(resource, soft, hard)
     if resource == RLIMIT_CPU:
         watch_cpu_limit(group)
     if resource == RLIMIT_NOFILE:
@@ -39,7 +39,7 @@ def change(task, group, resource, new):
 def sys_getrlimit(task, resource: UInt, address: Out):
     """getrlimit(2)."""
     check_resource(resource)
-    task.copy_out(address, struct.pack("<2Q", *task.group.limits.values[resource]))
+    task.copy_out(address, struct.pack("<2Q", task.group.limits.soft(resource), task.group.limits.hard(resource)))
 
 
 @syscall(160)
@@ -60,7 +60,7 @@ def sys_prlimit64(task, pid: Int, resource: UInt, new: Ptr, old: Out):
     same = mine.uid == theirs.uid == theirs.euid == theirs.suid and mine.gid == theirs.gid == theirs.egid == theirs.sgid
     if other is not task and not same and not mine.capable(CAP_SYS_RESOURCE):
         raise Errno(EPERM)
-    before = other.group.limits.values[resource]
+    before = other.group.limits.soft(resource), other.group.limits.hard(resource)
     if new:
         change(task, other.group, resource, struct.unpack("<2Q", task.copy_in(new, 16)))
     if old:

@@ -30,6 +30,13 @@ cdef class Row:
         result = self.function(task, *[convert(task, self.kinds[i], task.args[i]) for i in range(len(self.kinds))])
         return 0 if result is None else result
 
+    def attempt(self, Task task, registers):
+        """The call with these registers, by whoever is not the guest."""
+        cdef Py_ssize_t i
+        for i in range(min(len(registers), 6)):
+            task.args[i] = <unsigned long> (<object> registers[i] & 0xffffffffffffffff)
+        return self.call(task)
+
     def arguments_text(self, Task task):
         """The arguments as strace would show them, without touching guest memory."""
         shown = []

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A process: the thread group, as Linux's signal_struct.
 
+from kernel.signal.handlers cimport Handlers
+from kernel.signal.pending cimport Pending
 from kernel.sync.waitqueue cimport WaitQueue
+from kernel.task.limits cimport Limits
 
 
 cdef class ProcessGroup:
@@ -25,9 +28,9 @@ cdef class ThreadGroup:
     cdef public dict children            # ThreadGroup -> None, zombies included
     cdef public ProcessGroup pgrp
     cdef public object kernel
-    cdef public object handlers          # kernel.signal.handlers.Handlers (shared by CLONE_SIGHAND)
-    cdef public object pending           # kernel.signal.pending.Pending of the process
-    cdef public object limits            # kernel.task.limits.Limits
+    cdef public Handlers handlers        # shared by CLONE_SIGHAND
+    cdef public Pending pending          # of the process
+    cdef public Limits limits
     cdef public object timers            # kernel.time.posix_timers.ProcessTimers; None until used
     cdef public WaitQueue child_events   # woken when a child's state changes
     cdef public WaitQueue exit_event     # woken when this process becomes a zombie (pidfd)

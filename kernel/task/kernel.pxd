@@ -6,7 +6,7 @@ from kernel.sync.runqueue cimport RunQueue
 from kernel.task.group cimport ThreadGroup
 from kernel.task.hostevents cimport HostEvents, Watch
 from kernel.task.task cimport Task
-from kernel.time.clock cimport Clock
+from kernel.time.clock cimport Clock, Stopwatch
 from kernel.time.timers cimport TimerQueue
 
 
@@ -30,6 +30,7 @@ cdef class Kernel(PlatformEvents):
     cdef Task current                    # on whose behalf the kernel works; for event_failed only
     cdef unsigned long swept             # nr_syscalls when garbage was last looked for
     cdef HostEvents host_events
+    cdef Stopwatch stopwatch             # of handlers
     cdef public dict dying               # host pid -> ThreadGroup whose last stub it is, until the host tells its end
     cdef public unsigned long slow_calls # handlers that held the kernel for more than 200 us
     cdef public dict limits              # of the platform, and vdso: for the loader

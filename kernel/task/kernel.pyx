@@ -11,7 +11,6 @@ kernel for more than SLOW_NS is counted. Before a request waits, pending signals
 import gc
 
 from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
-from libc.string cimport memset
 
 from kernel.abi.errno cimport EAGAIN, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
 from kernel.abi.signal cimport SIGKILL, SIGSEGV, SIGSYS
@@ -25,9 +24,11 @@ from kernel.syscalls.table cimport Row, row_of
 from kernel.task cimport watchdog
 from kernel.task.exit cimport end_born_dead, group_exit, space_died
 from kernel.task.failure import failure_text
+from kernel.task.hostcalls cimport order_calls
 from kernel.task.hostevents cimport HostEvents, Watch
 from kernel.task.seccomp cimport passes
-from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, ORDERING, SERVING, STOPPED, WAITING
+from kernel.task.task cimport BLOCKED, DEAD, GUEST, ORDERED, SERVING, STOPPED, WAITING
+from kernel.time.clock cimport ticks
 
 cdef extern from "<poll.h>" nogil:
     struct pollfd:
@@ -47,10 +48,6 @@ cdef enum:
     MAX_GARBAGE = 100000                 # containers made and not freed since the last collection
     PID_MAX = 32768
     MAX_TASKS = PID_MAX - 1000           # leaves numbers for groups and sessions whose leaders are gone
-    NR_MMAP_FD_ARGUMENT = 4
-    NR_CLOSE = 3
-    FIRST_DONATED = 8
-    MAX_HOST_CALLS = 40
 
 
 cdef class Kernel(PlatformEvents):
@@ -60,6 +57,7 @@ cdef class Kernel(PlatformEvents):
         self.clock = clock
         self.log = log
         self.max_tasks = MAX_TASKS
+        self.stopwatch = Stopwatch()
         self.timers = TimerQueue()
         self.runqueue = RunQueue()
         self.host_events = HostEvents(log)
@@ -190,7 +188,7 @@ cdef class Kernel(PlatformEvents):
     cdef int serve(self, Task task) except -1:
         cdef long result
         cdef Row row = row_of(task.number)
-        cdef long long started = self.clock.monotonic_ns()
+        cdef unsigned long started = ticks()
         task.state = SERVING
         self.current = task
         watchdog.serving, watchdog.caller = task.number, task.tid
@@ -205,7 +203,7 @@ cdef class Kernel(PlatformEvents):
                 result = -ENOMEM
             except Exception as error:
                 return self.handler_failed(task, row, failure_text(error))
-        if self.clock.monotonic_ns() - started > SLOW_NS:
+        if self.stopwatch.passed(started, SLOW_NS):
             self.slow_calls += 1
         task.timed_out = False
         if self.strace:
@@ -336,7 +334,7 @@ cdef class Kernel(PlatformEvents):
 
     cpdef long order_host_calls(self, Task task, list calls, long result, object then, object failed) except? -1:
         """See Task.host_calls."""
-        return ordered_calls(self, task, list(calls), result, then, failed)
+        return order_calls(self, task, calls, result, then, failed)
 
     cdef int on_host_calls(self, GuestThread thread, HostCall *calls, int count) except -1:
         cdef Task task = <Task> thread.task
@@ -392,103 +390,3 @@ cdef class Kernel(PlatformEvents):
                 self.last_pid = pid
                 return pid
         raise Errno(EAGAIN)
-
-
-cdef class Batch:
-    """A list of host calls under way, at most MAX_HOST_CALLS of them ordered at once."""
-
-    cdef Kernel kernel
-    cdef Task task
-    cdef list calls                      # still to be ordered
-    cdef list taken                      # ordered now; None stands for a close that we added
-    cdef list done                       # (number, result) of earlier batches
-    cdef long result
-    cdef object then
-    cdef object failed
-
-    cdef long order(self) except? -1:
-        """Order the next batch; without a callback the last one goes straight on with guest code."""
-        cdef HostCall batch[MAX_HOST_CALLS]
-        cdef int count = 0
-        cdef Task task = self.task
-        given = {}                       # our descriptor -> its number there
-        self.taken = []
-        while self.calls and count + len(given) + 1 < MAX_HOST_CALLS:
-            call = self.calls.pop(0)
-            fill(&batch[count], call)
-            if len(call) > 7 and call[7] >= 0:
-                if call[7] not in given:
-                    given[call[7]] = FIRST_DONATED + len(given)
-                    task.thread.donate(call[7], given[call[7]])
-                batch[count].args[NR_MMAP_FD_ARGUMENT] = given[call[7]]
-            self.taken.append(call)
-            count += 1
-        for donated in given.values():
-            fill(&batch[count], (NR_CLOSE, donated))
-            self.taken.append(None)
-            count += 1
-        straight = not self.calls and self.then is None
-        task.after_host_calls = self.ended
-        if straight:
-            self.prepare_result()
-        task.state = GUEST if straight else ORDERING
-        task.thread.host_calls(batch, count, straight)
-        if straight and task.signal_pending():
-            task.thread.interrupt()
-        return ORDERED
-
-    cdef void prepare_result(self):
-        cdef Task task = self.task
-        task.thread.set_result(self.result)
-        if task.restore_blocked:
-            task.restore_blocked = False
-            task.blocked = task.saved_blocked
-
-    def ended(self, results):
-        """A batch came back: the next one, the callback, or the result."""
-        cdef long answer
-        try:
-            answer = self.follow(results)
-        except Errno as error:
-            answer = -error.number
-        except Exception as error:
-            self.kernel.log("task %d: after host calls: %s" % (self.task.tid, failure_text(error)))
-            group_exit(self.task.group, SIGKILL)
-            return
-        if answer == ORDERED or self.task.state == DEAD:
-            return
-        if answer == BLOCKED:
-            if self.task.signal_pending():
-                self.task.leave_queues()
-                self.kernel.back_to_guest(self.task, True)
-            return
-        self.kernel.finish(self.task, answer)
-
-    cdef long follow(self, results) except? -1:
-        failed = 0
-        for i in range(len(results)):
-            if self.taken[i] is not None:
-                self.done.append(results[i])
-            if -4096 < results[i][1] < 0:
-                failed = results[i][1]
-        if failed and self.then is None:
-            return failed if self.failed is None else self.failed(self.task, self.done)
-        if self.calls and not failed:
-            return self.order()
-        return self.result if self.then is None else self.then(self.task, self.done)
-
-
-cdef long ordered_calls(Kernel kernel, Task task, list calls, long result, object then, object failed) except? -1:
-    cdef Batch batch = Batch()
-    batch.kernel, batch.task, batch.calls, batch.done = kernel, task, calls, []
-    batch.result, batch.then, batch.failed = result, then, failed
-    return batch.order()
-
-
-cdef int fill(HostCall *call, tuple values) except -1:
-    cdef int i
-    memset(call, 0, sizeof(HostCall))
-    call.number = values[0]
-    for i in range(min(len(values) - 1, 6)):
-        call.args[i] = <unsigned long> (<object> values[i + 1] & 0xffffffffffffffff)
-    return 0

@@ -3,6 +3,7 @@
 
 from kernel.mm.mm cimport MM
 from kernel.platform.platform cimport GuestThread
+from kernel.signal.pending cimport Pending
 from kernel.sync.runqueue cimport RunQueue
 from kernel.sync.waitqueue cimport Waiter, WaitQueue
 from kernel.task.creds cimport Creds
@@ -39,7 +40,7 @@ cdef class Task(Waiter):
 
     # signals
     cdef public unsigned long blocked    # signal mask, bit signo - 1
-    cdef public object pending           # kernel.signal.pending.Pending of this thread
+    cdef public Pending pending          # of this thread
     cdef public unsigned long saved_blocked      # mask to restore after sigsuspend and the like
     cdef public bint restore_blocked
     cdef public tuple altstack           # (sp, flags, size)

@@ -11,12 +11,28 @@ cdef enum:
     CLOCK_BOOTTIME = 7
     REALTIME_ALARM = 8
     BOOTTIME_ALARM = 9
+    SLOWEST_TICK_NS = 4                  # no processor's ticks are longer
 
 
 cdef long long read_clock(int clock_id) noexcept:
     cdef timespec value
     clock_gettime(clock_id, &value)
     return value.tv_sec * 1000000000LL + value.tv_nsec
+
+
+cdef class Stopwatch:
+    """Whether something took long, told from the processor's ticks; the clock is asked only when it may have."""
+
+    def __cinit__(self):
+        self.first_ticks, self.first_ns = ticks(), read_clock(CLOCK_MONOTONIC)
+
+    cdef bint passed(self, unsigned long since, long long ns) noexcept:
+        """More than ns since the reading `since` of ticks()."""
+        cdef unsigned long now = ticks()
+        cdef long elapsed = <long> (now - since)
+        if elapsed < ns // SLOWEST_TICK_NS:
+            return False
+        return elapsed / <double> (now - self.first_ticks) * (read_clock(CLOCK_MONOTONIC) - self.first_ns) > ns
 
 
 cdef class Clock:

@@ -143,7 +143,7 @@ class ProcessTimers:
 
     def watch_cpu_limit(self):
         """RLIMIT_CPU is new: SIGXCPU at the soft limit and every second of use after it, the end at the hard one."""
-        soft, hard = self.group.limits.values[RLIMIT_CPU]
+        soft, hard = self.group.limits.soft(RLIMIT_CPU), self.group.limits.hard(RLIMIT_CPU)
         self.cpu_limit.set(0 if soft == RLIM_INFINITY else max(min(soft, hard), 1) * NS, 0)
 
     def cpu_limit_over(self, _count):

@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.abi.errno import EAGAIN, EDEADLOCK, EPERM, ESRCH, ETIMEDOUT, Errno
-from kernel.abi.mm import FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, HOST_CMPXCHG, MAP_ANONYMOUS, MAP_PRIVATE
+from kernel.abi.mm import FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, HOST_CMPXCHG, MAP_PRIVATE
+from kernel.mm.mm import MM, VMA
 from kernel.sync import futex_pi
 from kernel.sync.robust import exit_robust_list
-from kernel.syscalls import memory
 from kernel.task.creds import Creds
 from kernel.task.limits import Limits
-from tests.unit.mm_world import MM
 
 BLOCKED = -0x100000
 WORD = 0x100000
@@ -232,7 +231,8 @@ def test_there_is_one_owner_at_a_time(steps):
 
 def test_keys_of_private_memory():
     _, (a, _) = make(2)
-    at = memory.sys_mmap(a, 0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    at = 0x300000
+    a.mm.insert(VMA(at, at + 4096, 3, MAP_PRIVATE))
     from kernel.sync.futex import key_of
 
     assert key_of(a, at, True) == key_of(a, at, False) == (a.mm, at)

@@ -15,6 +15,7 @@ from kernel.abi.task import CAP_IPC_LOCK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
 from kernel.mm import advise, lock, names, stack
 from kernel.mm.mm import MM, VMA
 from kernel.syscalls import memory, memory_advice
+from tests.unit import mm_world
 from tests.unit.mm_world import HIGH, LOW, HostFile, NoFile, World
 
 PAGE = 4096
@@ -60,11 +61,11 @@ def perform(task, step):
         flags = args[3] if args[3] & abi.MAP_FIXED_NOREPLACE else args[3] | abi.MAP_FIXED
         if at + length > REGION + PAGES * PAGE:
             return 0, 0
-        return call(memory.sys_mmap, task, at, length, args[2], flags, -1, 0), host(9, at, length, args[2], flags, 1 << 64 - 1, 0)
+        return call(mm_world.sys_mmap, task, at, length, args[2], flags, -1, 0), host(9, at, length, args[2], flags, 1 << 64 - 1, 0)
     if name == "munmap":
-        return call(memory.sys_munmap, task, at, length), host(11, at, length)
+        return call(mm_world.sys_munmap, task, at, length), host(11, at, length)
     if name == "mprotect":
-        return call(memory.sys_mprotect, task, at, length, args[2]), host(10, at, length, args[2])
+        return call(mm_world.sys_mprotect, task, at, length, args[2]), host(10, at, length, args[2])
     if name == "mremap":
         target = REGION + args[4] * PAGE
         if target + args[2] * PAGE > REGION + PAGES * PAGE:
@@ -162,35 +163,35 @@ def test_gaps_are_free_and_the_highest(steps):
 def test_thousands_of_mappings_stay_quick():
     task = World()
     for i in range(20000):
-        memory.sys_mmap(task, 0, PAGE, 1 + (i & 1) * 2, ANON, -1, 0)
+        mm_world.sys_mmap(task, 0, PAGE, 1 + (i & 1) * 2, ANON, -1, 0)
     assert len(task.mm.vmas) == 20000
     assert task.mm.vmas[-1].end == task.mm.mmap_base
 
 
 def test_hints_and_refusals():
     task = World()
-    at = memory.sys_mmap(task, 0x123456789000, PAGE, 3, ANON, -1, 0)
+    at = mm_world.sys_mmap(task, 0x123456789000, PAGE, 3, ANON, -1, 0)
     assert at == 0x123456789000
-    assert memory.sys_mmap(task, at, PAGE, 3, ANON, -1, 0) != at
-    assert memory.sys_mmap(task, 0x1234, PAGE, 3, ANON, -1, 0) == LOW
-    assert call(memory.sys_mmap, task, 0, PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == -EPERM
-    assert call(memory.sys_mmap, task, HIGH - PAGE, 2 * PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == -ENOMEM
-    assert call(memory.sys_mmap, task, at, PAGE, 3, ANON | abi.MAP_FIXED_NOREPLACE, -1, 0) == -EEXIST
-    assert call(memory.sys_mmap, task, 0, PAGE, 3, ANON | abi.MAP_HUGETLB, -1, 0) == -ENOMEM
-    assert call(memory.sys_mmap, task, 0, PAGE, 3, ANON | abi.MAP_HUGETLB | 5 << 26, -1, 0) == -EINVAL
-    assert call(memory.sys_mmap, task, 0, 1 << 60, 3, ANON, -1, 0) == -ENOMEM
-    assert memory.sys_mmap(task, 0, PAGE, 3, ANON | abi.MAP_32BIT, -1, 0) < 1 << 31
-    assert memory.sys_mmap(task, 0, 4 << 20, 3, ANON, -1, 0) % (2 << 20) == 0
+    assert mm_world.sys_mmap(task, at, PAGE, 3, ANON, -1, 0) != at
+    assert mm_world.sys_mmap(task, 0x1234, PAGE, 3, ANON, -1, 0) == LOW
+    assert call(mm_world.sys_mmap, task, 0, PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == -EPERM
+    assert call(mm_world.sys_mmap, task, HIGH - PAGE, 2 * PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == -ENOMEM
+    assert call(mm_world.sys_mmap, task, at, PAGE, 3, ANON | abi.MAP_FIXED_NOREPLACE, -1, 0) == -EEXIST
+    assert call(mm_world.sys_mmap, task, 0, PAGE, 3, ANON | abi.MAP_HUGETLB, -1, 0) == -ENOMEM
+    assert call(mm_world.sys_mmap, task, 0, PAGE, 3, ANON | abi.MAP_HUGETLB | 5 << 26, -1, 0) == -EINVAL
+    assert call(mm_world.sys_mmap, task, 0, 1 << 60, 3, ANON, -1, 0) == -ENOMEM
+    assert mm_world.sys_mmap(task, 0, PAGE, 3, ANON | abi.MAP_32BIT, -1, 0) < 1 << 31
+    assert mm_world.sys_mmap(task, 0, 4 << 20, 3, ANON, -1, 0) % (2 << 20) == 0
 
 
 def test_every_host_call_has_a_shape_that_stubs_may_use(tmp_path):
     task = World()
     (tmp_path / "f").write_bytes(b"x" * 10000)
-    task.files = {3: HostFile(tmp_path / "f", os.O_RDWR)}
-    memory.sys_mmap(task, 0, 3 * PAGE, 7, ANON | abi.MAP_POPULATE | abi.MAP_STACK | abi.MAP_LOCKED | abi.MAP_NORESERVE, -1, 0)
-    memory.sys_mmap(task, 0, 3 * PAGE, 3, SHARED, -1, 0)
-    memory.sys_mmap(task, 0, 2 * PAGE, 3, abi.MAP_SHARED, 3, PAGE)
-    memory.sys_mmap(task, 0, 2 * PAGE, 3, abi.MAP_PRIVATE, 3, 0)
+    task.files.install_at(3, HostFile(tmp_path / "f", os.O_RDWR))
+    mm_world.sys_mmap(task, 0, 3 * PAGE, 7, ANON | abi.MAP_POPULATE | abi.MAP_STACK | abi.MAP_LOCKED | abi.MAP_NORESERVE, -1, 0)
+    mm_world.sys_mmap(task, 0, 3 * PAGE, 3, SHARED, -1, 0)
+    mm_world.sys_mmap(task, 0, 2 * PAGE, 3, abi.MAP_SHARED, 3, PAGE)
+    mm_world.sys_mmap(task, 0, 2 * PAGE, 3, abi.MAP_PRIVATE, 3, 0)
     for number, *args in task.calls:
         assert number == abi.HOST_MMAP
         kind = args[3] & ~(abi.MAP_NORESERVE | abi.MAP_POPULATE)
@@ -205,38 +206,39 @@ def test_every_host_call_has_a_shape_that_stubs_may_use(tmp_path):
 def test_files_obey_their_open_mode(tmp_path):
     task = World()
     (tmp_path / "f").write_bytes(b"x" * 10000)
-    task.files = {n: HostFile(tmp_path / "f", flags) for n, flags in ((3, os.O_RDONLY), (4, os.O_WRONLY), (5, os.O_RDWR))}
-    task.files[6] = NoFile()
-    assert call(memory.sys_mmap, task, 0, PAGE, 3, abi.MAP_SHARED, 3, 0) == -EACCES
-    assert call(memory.sys_mmap, task, 0, PAGE, 1, abi.MAP_PRIVATE, 4, 0) == -EACCES
-    assert call(memory.sys_mmap, task, 0, PAGE, 1, abi.MAP_PRIVATE, 3, 7) == -EINVAL
-    at = memory.sys_mmap(task, 0, 4 * PAGE, 1, abi.MAP_SHARED, 3, 0)
-    assert call(memory.sys_mprotect, task, at, PAGE, 3) == -EACCES
-    assert task.files[3].refs == 2
-    memory.sys_munmap(task, at + PAGE, PAGE)
-    assert task.files[3].refs == 3
+    for fd, flags in ((3, os.O_RDONLY), (4, os.O_WRONLY), (5, os.O_RDWR)):
+        task.files.install_at(fd, HostFile(tmp_path / "f", flags))
+    task.files.install_at(6, NoFile())
+    assert call(mm_world.sys_mmap, task, 0, PAGE, 3, abi.MAP_SHARED, 3, 0) == -EACCES
+    assert call(mm_world.sys_mmap, task, 0, PAGE, 1, abi.MAP_PRIVATE, 4, 0) == -EACCES
+    assert call(mm_world.sys_mmap, task, 0, PAGE, 1, abi.MAP_PRIVATE, 3, 7) == -EINVAL
+    at = mm_world.sys_mmap(task, 0, 4 * PAGE, 1, abi.MAP_SHARED, 3, 0)
+    assert call(mm_world.sys_mprotect, task, at, PAGE, 3) == -EACCES
+    assert task.files.get(3).refs == 2
+    mm_world.sys_munmap(task, at + PAGE, PAGE)
+    assert task.files.get(3).refs == 3
     assert [vma.offset for vma in task.mm.vmas] == [0, 2 * PAGE]
-    memory.sys_munmap(task, at, 4 * PAGE)
-    assert task.files[3].refs == 1
-    private = memory.sys_mmap(task, 0, PAGE, 1, abi.MAP_PRIVATE, 3, 0)
-    assert call(memory.sys_mprotect, task, private, PAGE, 3) == 0
+    mm_world.sys_munmap(task, at, 4 * PAGE)
+    assert task.files.get(3).refs == 1
+    private = mm_world.sys_mmap(task, 0, PAGE, 1, abi.MAP_PRIVATE, 3, 0)
+    assert call(mm_world.sys_mprotect, task, private, PAGE, 3) == 0
 
 
 def test_limits():
     task = World()
-    task.group.limits.values[RLIMIT_AS] = (10 * PAGE, 10 * PAGE)
-    at = memory.sys_mmap(task, 0, 8 * PAGE, 3, ANON, -1, 0)
-    assert call(memory.sys_mmap, task, 0, 3 * PAGE, 3, ANON, -1, 0) == -ENOMEM
-    assert call(memory.sys_mmap, task, at, 8 * PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == at
-    task.group.limits.values[RLIMIT_DATA] = (9 * PAGE, 9 * PAGE)
-    assert call(memory.sys_mmap, task, 0, 2 * PAGE, 3, ANON, -1, 0) == -ENOMEM
-    assert call(memory.sys_mmap, task, 0, 2 * PAGE, 1, ANON, -1, 0) > 0
-    task.group.limits.values[RLIMIT_MEMLOCK] = (2 * PAGE, 2 * PAGE)
+    task.group.limits.set(RLIMIT_AS, 10 * PAGE, 10 * PAGE)
+    at = mm_world.sys_mmap(task, 0, 8 * PAGE, 3, ANON, -1, 0)
+    assert call(mm_world.sys_mmap, task, 0, 3 * PAGE, 3, ANON, -1, 0) == -ENOMEM
+    assert call(mm_world.sys_mmap, task, at, 8 * PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == at
+    task.group.limits.set(RLIMIT_DATA, 9 * PAGE, 9 * PAGE)
+    assert call(mm_world.sys_mmap, task, 0, 2 * PAGE, 3, ANON, -1, 0) == -ENOMEM
+    assert call(mm_world.sys_mmap, task, 0, 2 * PAGE, 1, ANON, -1, 0) > 0
+    task.group.limits.set(RLIMIT_MEMLOCK, 2 * PAGE, 2 * PAGE)
     assert call(memory_advice.sys_mlock, task, at, 2 * PAGE) == 0
     assert call(memory_advice.sys_mlock, task, at, 3 * PAGE) == -ENOMEM
-    task.group.limits.values[RLIMIT_AS] = (1 << 30, 1 << 30)
-    assert call(memory.sys_mmap, task, 0, PAGE, 1, ANON | abi.MAP_LOCKED, -1, 0) == -EAGAIN
-    task.group.limits.values[RLIMIT_MEMLOCK] = (0, 0)
+    task.group.limits.set(RLIMIT_AS, 1 << 30, 1 << 30)
+    assert call(mm_world.sys_mmap, task, 0, PAGE, 1, ANON | abi.MAP_LOCKED, -1, 0) == -EAGAIN
+    task.group.limits.set(RLIMIT_MEMLOCK, 0, 0)
     assert call(memory_advice.sys_mlock, task, at, PAGE) == -EPERM
     assert call(lock.mlockall, task, 1) == -EPERM
 
@@ -244,26 +246,26 @@ def test_limits():
 def test_brk():
     task = World()
     start = task.mm.start_brk
-    assert memory.sys_brk(task, 0) == start
-    assert memory.sys_brk(task, start + 10000) == start + 10000
+    assert mm_world.sys_brk(task, 0) == start
+    assert mm_world.sys_brk(task, start + 10000) == start + 10000
     assert shown(task.mm) == [(start, start + 3 * PAGE, "rw-p")]
-    assert memory.sys_brk(task, start - 1) == start + 10000
-    assert memory.sys_brk(task, start + 20) == start + 20
+    assert mm_world.sys_brk(task, start - 1) == start + 10000
+    assert mm_world.sys_brk(task, start + 20) == start + 20
     assert shown(task.mm) == [(start, start + PAGE, "rw-p")]
-    memory.sys_mmap(task, start + 4 * PAGE, PAGE, 3, ANON | abi.MAP_FIXED, -1, 0)
-    assert memory.sys_brk(task, start + 4 * PAGE) == start + 20
-    task.group.limits.values[RLIMIT_DATA] = (2 * PAGE, 2 * PAGE)
-    assert memory.sys_brk(task, start + 2 * PAGE + 1) == start + 20
+    mm_world.sys_mmap(task, start + 4 * PAGE, PAGE, 3, ANON | abi.MAP_FIXED, -1, 0)
+    assert mm_world.sys_brk(task, start + 4 * PAGE) == start + 20
+    task.group.limits.set(RLIMIT_DATA, 2 * PAGE, 2 * PAGE)
+    assert mm_world.sys_brk(task, start + 2 * PAGE + 1) == start + 20
 
 
 def test_a_refusal_of_the_host_leaves_the_tree_as_it_was():
     task = World()
-    at = memory.sys_mmap(task, 0, 8 * PAGE, 3, ANON, -1, 0)
+    at = mm_world.sys_mmap(task, 0, 8 * PAGE, 3, ANON, -1, 0)
     before = shown(task.mm)
     for function, args in (
-        (memory.sys_mmap, (0, 4 * PAGE, 1, ANON, -1, 0)),
-        (memory.sys_munmap, (at + PAGE, PAGE)),
-        (memory.sys_mprotect, (at + PAGE, PAGE, 1)),
+        (mm_world.sys_mmap, (0, 4 * PAGE, 1, ANON, -1, 0)),
+        (mm_world.sys_munmap, (at + PAGE, PAGE)),
+        (mm_world.sys_mprotect, (at + PAGE, PAGE, 1)),
         (memory.sys_mremap, (at, 8 * PAGE, 20 * PAGE, 1, 0)),
         (memory.sys_mremap, (at, 8 * PAGE, 2 * PAGE, 0, 0)),
     ):
@@ -272,17 +274,17 @@ def test_a_refusal_of_the_host_leaves_the_tree_as_it_was():
         assert shown(task.mm) == before, function
         check_counts(task.mm)
     task.refusal = -ENOMEM
-    assert memory.sys_brk(task, task.mm.start_brk + PAGE) == task.mm.start_brk
+    assert mm_world.sys_brk(task, task.mm.start_brk + PAGE) == task.mm.start_brk
     assert shown(task.mm) == before
 
 
 def test_mremap_dontunmap_and_copies_of_shared_memory():
     task = World()
-    at = memory.sys_mmap(task, 0, 2 * PAGE, 3, ANON, -1, 0)
+    at = mm_world.sys_mmap(task, 0, 2 * PAGE, 3, ANON, -1, 0)
     moved = memory.sys_mremap(task, at, 2 * PAGE, 2 * PAGE, 5, 0)
     assert task.mm.covered(at, at + 2 * PAGE)
     assert task.mm.covered(moved, moved + 2 * PAGE)
-    shared = memory.sys_mmap(task, 0, 4 * PAGE, 3, SHARED, -1, 0)
+    shared = mm_world.sys_mmap(task, 0, 4 * PAGE, 3, SHARED, -1, 0)
     again = memory.sys_mremap(task, shared, 0, 4 * PAGE, 1, 0)
     assert task.mm.find(again).file is task.mm.find(shared).file
     assert call(memory.sys_mremap, task, at, 0, PAGE, 1, 0) == -EINVAL
@@ -290,8 +292,8 @@ def test_mremap_dontunmap_and_copies_of_shared_memory():
 
 def test_fork_copies_the_tree():
     task = World()
-    at = memory.sys_mmap(task, 0, 6 * PAGE, 3, ANON, -1, 0)
-    shared = memory.sys_mmap(task, 0, PAGE, 3, SHARED, -1, 0)
+    at = mm_world.sys_mmap(task, 0, 6 * PAGE, 3, ANON, -1, 0)
+    shared = mm_world.sys_mmap(task, 0, PAGE, 3, SHARED, -1, 0)
     advise.madvise(task, at, PAGE, abi.MADV_DONTFORK)
     advise.madvise(task, at + PAGE, PAGE, abi.MADV_WIPEONFORK)
     lock.mlock(task, at + 2 * PAGE, PAGE, 0)
@@ -312,44 +314,44 @@ def test_ranges_on_their_way_out_are_not_given_to_others():
     task, other = World(), World()
     other.mm = task.mm
     task.mm.users = 2
-    at = memory.sys_mmap(task, 0, PAGE, 3, ANON, -1, 0)
+    at = mm_world.sys_mmap(task, 0, PAGE, 3, ANON, -1, 0)
     task.state = 0
-    memory.sys_munmap(task, at, PAGE)
-    assert memory.sys_mmap(other, 0, PAGE, 3, ANON, -1, 0) != at
-    assert memory.sys_mmap(task, 0, PAGE, 3, ANON, -1, 0) == at
-    memory.sys_munmap(task, at, PAGE)
+    mm_world.sys_munmap(task, at, PAGE)
+    assert mm_world.sys_mmap(other, 0, PAGE, 3, ANON, -1, 0) != at
+    assert mm_world.sys_mmap(task, 0, PAGE, 3, ANON, -1, 0) == at
+    mm_world.sys_munmap(task, at, PAGE)
     task.state = 2
-    assert memory.sys_mmap(other, 0, PAGE, 1, ANON, -1, 0) == at
+    assert mm_world.sys_mmap(other, 0, PAGE, 1, ANON, -1, 0) == at
 
 
 def test_sealed_memory_stays(tmp_path):
     task = World()
-    at = memory.sys_mmap(task, 0, 3 * PAGE, 1, ANON, -1, 0)
+    at = mm_world.sys_mmap(task, 0, 3 * PAGE, 1, ANON, -1, 0)
     assert memory.sys_mseal(task, at + PAGE, PAGE, 0) == 0
-    assert call(memory.sys_munmap, task, at, 3 * PAGE) == -EPERM
-    assert call(memory.sys_mprotect, task, at + PAGE, PAGE, 3) == -EPERM
+    assert call(mm_world.sys_munmap, task, at, 3 * PAGE) == -EPERM
+    assert call(mm_world.sys_mprotect, task, at + PAGE, PAGE, 3) == -EPERM
     assert call(memory.sys_mremap, task, at + PAGE, PAGE, 2 * PAGE, 1, 0) == -EPERM
-    assert call(memory.sys_mmap, task, at, 3 * PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == -EPERM
+    assert call(mm_world.sys_mmap, task, at, 3 * PAGE, 3, ANON | abi.MAP_FIXED, -1, 0) == -EPERM
     assert call(memory_advice.sys_madvise, task, at + PAGE, PAGE, abi.MADV_DONTNEED) == -EPERM
-    assert memory.sys_munmap(task, at, PAGE) == 0
+    assert mm_world.sys_munmap(task, at, PAGE) == 0
 
 
 def test_names_divide_memory():
     task = World()
     task.copy_in_string = lambda address, limit: b"arena"
-    at = memory.sys_mmap(task, 0, 3 * PAGE, 3, ANON, -1, 0)
+    at = mm_world.sys_mmap(task, 0, 3 * PAGE, 3, ANON, -1, 0)
     names.set_anon_name(task, at + PAGE, PAGE, 1)
     assert [vma.name for vma in task.mm.vmas] == [None, "arena", None]
     names.set_anon_name(task, at + PAGE, PAGE, 0)
     assert len(task.mm.vmas) == 1
-    shared = memory.sys_mmap(task, 0, PAGE, 3, SHARED, -1, 0)
+    shared = mm_world.sys_mmap(task, 0, PAGE, 3, SHARED, -1, 0)
     assert call(names.set_anon_name, task, shared, PAGE, 1) == -EBADF
 
 
 def test_a_stack_grows_by_faults():
     task = World()
     top = 0x7FFD00000000
-    task.group.limits.values[RLIMIT_STACK] = (16 << 20, 16 << 20)
+    task.group.limits.set(RLIMIT_STACK, 16 << 20, 16 << 20)
     task.mm.insert(VMA(top - (8 << 20), top, 3, abi.MAP_PRIVATE | abi.MAP_GROWSDOWN))
     assert stack.grow(task, top - (8 << 20) - 100)[0][2] == 1 << 20
     assert len(task.mm.vmas) == 1
@@ -363,10 +365,10 @@ def test_a_stack_grows_by_faults():
 def test_the_gap_below_a_stack_is_kept():
     task = World()
     task.mm.insert(VMA(0x7FEF00000000, 0x7FF000000000, 3, abi.MAP_PRIVATE | abi.MAP_GROWSDOWN))
-    assert memory.sys_mmap(task, 0, PAGE, 3, ANON, -1, 0) == 0x7FEF00000000 - (1 << 20) - PAGE
-    assert memory.sys_mmap(task, 0x7FEF00000000 - PAGE, PAGE, 3, ANON, -1, 0) != 0x7FEF00000000 - PAGE
+    assert mm_world.sys_mmap(task, 0, PAGE, 3, ANON, -1, 0) == 0x7FEF00000000 - (1 << 20) - PAGE
+    assert mm_world.sys_mmap(task, 0x7FEF00000000 - PAGE, PAGE, 3, ANON, -1, 0) != 0x7FEF00000000 - PAGE
 
 
 @pytest.mark.parametrize("flags", [0, abi.MAP_SHARED | abi.MAP_GROWSDOWN, abi.MAP_SHARED_VALIDATE, 9])
 def test_anonymous_kinds_that_make_no_sense(flags):
-    assert call(memory.sys_mmap, World(), 0, PAGE, 3, flags | abi.MAP_ANONYMOUS, -1, 0) == -EINVAL
+    assert call(mm_world.sys_mmap, World(), 0, PAGE, 3, flags | abi.MAP_ANONYMOUS, -1, 0) == -EINVAL
