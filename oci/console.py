@@ -14,14 +14,17 @@ TIOCSCTTY, TIOCNOTTY = 0x540E, 0x5422
 CHUNK = 65536
 
 
-def new_pty(size=None):
-    """(master, slave), both close-on-exec; size is (rows, columns)."""
+def new_pty(size, socket_path):
+    """(master, slave), both close-on-exec. size is (rows, columns); without one, and if nobody else gets the master, our terminal's:
+    the program must not see it change when the relay begins."""
     try:
         master, slave = posix.openpty()
     except OSError as error:
         raise RunscError(f"can't make a terminal: {error.strerror.lower()}") from None
     if size and (size[0] or size[1]):
         lib.host_set_winsize(master, *size)
+    elif not socket_path:
+        lib.host_copy_winsize(0, master)
     return master, slave
 
 

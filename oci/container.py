@@ -152,7 +152,7 @@ class Making:
 
     def give_terminal(self, args, console_socket):
         """A pty of the host: the slave for the kernel, the master for whoever listens."""
-        self.master, args.console_fd = new_pty(self.spec.process.console_size)
+        self.master, args.console_fd = new_pty(self.spec.process.console_size, console_socket)
         if console_socket:
             send_master(console_socket, self.master)
             posix.close(self.master)

@@ -43,7 +43,7 @@ class Execution:
         socket_path = self.options["console-socket"]
         if not socket_path and self.options["detach"]:
             raise RunscError("a terminal needs --console-socket when nobody waits")
-        self.master, slave = new_pty(self.process.console_size)
+        self.master, slave = new_pty(self.process.console_size, socket_path)
         if socket_path:
             send_master(socket_path, self.master)
             posix.close(self.master)
