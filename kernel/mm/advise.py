@@ -108,7 +108,7 @@ def check(vmas, advice, start):
 
 def refusal(vma, advice):
     """The error number with which this VMA refuses the advice, or 0."""
-    if vma.locked and advice in (MADV_DONTNEED, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT):
+    if vma.locked and advice in (MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT):
         return EINVAL
     if advice in EMPTYING and vma.sealed and vma.file is None and not vma.prot & PROT_WRITE:
         return EPERM

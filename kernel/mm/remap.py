@@ -3,6 +3,7 @@
 
 A move that also grows is two host calls: the new tail is mapped first, then the old pages are moved before it, so that a refusal of the
 host leaves the old pages where they were. Growth in place and copies of shared memory map the file again; only moves need mremap.
+A move to a fixed address that keeps the size may span several mappings and the gaps between them, as since Linux 6.17.
 """
 
 from kernel.abi.errno import EAGAIN, EFAULT, EINVAL, ENOMEM, Errno
@@ -25,6 +26,8 @@ def mremap(task, old, old_length, new_length, flags, new):
     mm = task.mm
     old_length, new_length = page_align(old_length), page_align(new_length)
     check_arguments(mm, old, old_length, new_length, flags, new)
+    if flags & MREMAP_FIXED and old_length == new_length:
+        return move_all(task, old, old_length, flags, new)
     vma = mm.find(old)
     if vma is None:
         raise Errno(EFAULT)
@@ -104,7 +107,7 @@ def grow(task, vma, growth, result):
 
 
 def move_to(task, vma, old, old_length, new_length, flags, new):
-    """mremap_to: to an address that the caller chose, or with the old range left behind empty."""
+    """mremap_to: to an address that the caller chose and with a new size, or with the old range left behind empty."""
     mm = task.mm
     if flags & MREMAP_FIXED:
         check_sealed(mm, new, new + new_length)
@@ -119,13 +122,41 @@ def move_to(task, vma, old, old_length, new_length, flags, new):
     return move(task, vma, old, old_length, new_length, flags, new, calls)
 
 
+def move_all(task, old, length, flags, new):
+    """remap_move: each piece of a mapping in [old, old + length) as if it were alone; the first that can't be moved ends it."""
+    mm = task.mm
+    pieces = [(max(vma.start, old), min(vma.end, old + length)) for vma in mm.overlapping(old, old + length)]
+    if not pieces or pieces[0][0] > old:
+        raise Errno(EFAULT)
+    result, moves = new, []
+    for start, end in pieces:
+        target = start - old + new
+        try:
+            check_sealed(mm, start, end)
+            check_sealed(mm, target, target + end - start)
+            check_resize(task, mm.find(start), start, end - start, end - start, flags)
+        except Errno as error:
+            if not moves:
+                raise
+            result = -error.number
+            break
+        moves.append(detach(task, mm.find(start), start, end - start, end - start, flags, target))
+    return order(task, [call for calls, _ in moves for call in calls], result, lambda task, results: restore_moves(task, moves, results))
+
+
 def move(task, vma, old, old_length, new_length, flags, new, calls=()):
     """The pages of [old, old + old_length), and a fresh tail, to new."""
+    more, saved = detach(task, vma, old, old_length, new_length, flags, new)
+    return order(task, [*calls, *more], new, lambda task, results: restore(task, saved, [unmap_call(new, new + new_length)], results))
+
+
+def detach(task, vma, old, old_length, new_length, flags, new):
+    """The move in the tree: the host calls, and what restore() needs."""
     mm = task.mm
     moved = vma.copy()
     moved.start, moved.end = new, new + new_length
     moved.offset += old - vma.start if vma.file is not None else 0
-    calls = list(calls)
+    calls = []
     if new_length > old_length:
         calls.append(tail_call(moved, old_length))
     if old_length:
@@ -139,7 +170,7 @@ def move(task, vma, old, old_length, new_length, flags, new, calls=()):
         put_files(gone)
         mm.leave(task, old, old + old_length)
     mm.insert(moved)
-    return order(task, calls, new, lambda task, results: restore(task, saved, [unmap_call(new, new + new_length)], results))
+    return calls, saved
 
 
 def tail_call(moved, old_length):
@@ -157,6 +188,13 @@ def restore(task, saved, calls, results):
     for start, end, vmas in saved:
         put_back(task.mm, start, end, vmas)
     return order(task, calls, results[-1][1])
+
+
+def restore_moves(task, moves, results):
+    """The host refused one of several moves: those before it stay as they are."""
+    undone = moves[len(results) - 1 :]
+    calls = [unmap_call(*saved[0][:2]) for _, saved in undone]
+    return restore(task, [entry for _, saved in undone for entry in saved], calls, results)
 
 
 def remap_file_pages(task, start, size, prot, page, flags):

@@ -95,7 +95,7 @@ def shown_by_linux():
     return [entry for entry in ranges if REGION <= entry[0] < REGION + PAGES * PAGE]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(operation, max_size=25))
 def test_the_tree_is_what_linux_has(steps):
     task = World(capabilities=1 << CAP_IPC_LOCK)
@@ -114,7 +114,7 @@ def check_counts(mm):
     assert mm.data_vm == sum(vma.end - vma.start for vma in mm.vmas if vma.prot & 2 and not vma.flags & 1)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["insert", "cut", "isolate", "find"]), page, st.integers(1, 8), prot), max_size=40))
 def test_tree_against_a_page_dictionary(steps):
     mm, pages = MM(LOW, HIGH), {}
@@ -141,7 +141,7 @@ def test_tree_against_a_page_dictionary(steps):
     assert all(a.end < b.start or a.prot != b.prot for a, b in zip(mm.vmas, mm.vmas[1:], strict=False))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 30)), max_size=60))
 def test_gaps_are_free_and_the_highest(steps):
     """With little room below mmap_base, so that the cache of skipped gaps is put to use."""
