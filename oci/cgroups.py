@@ -173,6 +173,13 @@ class Cgroup:
                 raise RunscError(f'linux.resources.unified: "{name}" is no file name')
             self.write("unified", name, value)
 
+    def bound_memory(self):
+        """No limit was asked for: nine tenths of the machine, so that a guest's hunger ends in its own cgroup. Only where we made it."""
+        for name, file in (("memory", "memory.limit_in_bytes"), ("unified", "memory.max")):
+            if name in self.owned and self.read(name, file):
+                self.write(name, file, str(posix.sysconf("SC_PHYS_PAGES") // 10 * 9 * posix.sysconf("SC_PAGE_SIZE")))
+                return
+
     def limit_memory(self, resources):
         """Version 1: memory and memory+swap constrain each other, so their order depends on the old values."""
         limit, swap = resources.memory_limit, resources.memory_swap

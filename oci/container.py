@@ -113,6 +113,8 @@ class Making:
         self.container.values["cgroupOwned"] = cgroup.owned
         self.container.save_with_spare()
         cgroup.limit(self.spec.resources)
+        if self.spec.resources.memory_limit is None and "memory.max" not in self.spec.resources.unified:
+            cgroup.bound_memory()
         return cgroup
 
     def sandbox_args(self, attaches, cgroup):

@@ -7,7 +7,7 @@ from kernel.mm.userbuffer cimport UserBuffer
 cdef class Quota:
     cdef public long long limit          # pages; 0: no limit
     cdef public long long used
-    cdef long long room(self)
+    cdef long long room(self) except? -1
 
 
 cdef class Storage:
@@ -23,7 +23,7 @@ cdef class Storage:
     cdef long write_memfd(self, UserBuffer buf, long long pos, Py_ssize_t count) except? -1
     cdef int charge(self, long long pages) except -1
     cdef int recount(self) except -1
-    cdef long long missing_pages(self, long long pos, long long count)
+    cdef long long missing_pages(self, long long pos, long long count) except -1
     cpdef truncate(self, long long size)
     cpdef allocate(self, long long pos, long long count)
     cpdef punch(self, long long pos, long long count)

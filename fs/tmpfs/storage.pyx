@@ -2,7 +2,8 @@
 """Contents of regular files: in the heap up to 64 KiB, then, or as soon as somebody maps them, in a memfd.
 
 The memfd is never mapped here. Everything that allocates is charged to the file system's quota, in pages: the heap by its length, the
-memfd by what the host has allocated (pages that guests touch through mappings are noticed late). When the host has no memory: ENOSPC.
+memfd by what the host has allocated (pages that guests touch through mappings are noticed late). The pool of the whole sandbox
+(kernel.mm.pool) is charged as well. When either, or the host, has no memory: ENOSPC.
 """
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
@@ -13,6 +14,7 @@ from libc.string cimport memcpy, memset
 from posix.unistd cimport close, ftruncate, lseek, off_t
 
 from kernel.abi.errno cimport EACCES, ENOMEM, ENOSPC, ENXIO, Errno
+from kernel.mm cimport pool
 
 cdef extern from "Python.h":
     enum:
@@ -52,7 +54,6 @@ cdef enum:
     CHUNK = 262144                       # bytes copied at once
 
 cdef object reopen_read_only = None
-cdef long long UNLIMITED = 0x10000000000       # pages
 ZEROS = bytes(CHUNK)
 
 
@@ -68,8 +69,9 @@ cdef class Quota:
     def __init__(self, long long limit=0):
         self.limit = limit
 
-    cdef long long room(self):
-        return self.limit - self.used if self.limit else UNLIMITED
+    cdef long long room(self) except? -1:
+        """Here and in the pool."""
+        return min(self.limit - self.used, pool.room()) if self.limit else pool.room()
 
 
 cdef class Storage:
@@ -82,7 +84,10 @@ cdef class Storage:
 
     def __dealloc__(self):
         if self.memfd >= 0:
+            pool.leave(self.memfd)
             close(self.memfd)
+        else:
+            pool.take(-self.pages)
         if self.read_only_memfd >= 0:
             close(self.read_only_memfd)
         if self.quota is not None:
@@ -159,6 +164,7 @@ cdef class Storage:
         """The file takes `pages` from now on; ENOSPC if the quota hasn't got them."""
         if pages - self.pages > self.quota.room():
             raise Errno(ENOSPC)
+        pool.take(pages - self.pages)
         self.quota.used += pages - self.pages
         self.pages = pages
         return 0
@@ -169,9 +175,10 @@ cdef class Storage:
         if syscall(SYS_fstat, self.memfd, &attributes) == 0:
             self.quota.used += attributes.st_blocks // (PAGE // 512) - self.pages
             self.pages = attributes.st_blocks // (PAGE // 512)
+            pool.counted(self.memfd, self.pages)
         return 0
 
-    cdef long long missing_pages(self, long long pos, long long count):
+    cdef long long missing_pages(self, long long pos, long long count) except -1:
         """Pages of the range that the memfd hasn't allocated."""
         cdef long long end = pos + count, missing = 0, hole, data
         while pos < end:
@@ -251,6 +258,7 @@ cdef class Storage:
         if ftruncate(fd, self.size) < 0 or pwrite(fd, PyByteArray_AS_STRING(self.heap), len(self.heap), 0) < len(self.heap):
             close(fd)
             raise Errno(ENOSPC)
+        pool.take(-self.pages)
         self.memfd = fd
         self.heap = None
         self.recount()
@@ -261,6 +269,7 @@ cdef class Storage:
         Before the read-only twin can be had, a private mapping gets the memfd itself: EACCES for a shared one.
         """
         self.to_memfd()
+        pool.may_touch(self.size - self.pages * PAGE)
         if writable:
             return self.memfd
         if self.read_only_memfd < 0 and reopen_read_only is not None:

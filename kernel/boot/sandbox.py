@@ -63,6 +63,7 @@ class Sandbox:
         self.seccomp = None  # the Filter of config.json
         self.kernel = Kernel(Clock(), self.log)
         self.kernel.machine = HOST or machine.read_host()
+        self.kernel.machine.limit_memory(args.total_memory)
         self.kernel.strace = args.strace
         if args.pids_limit:
             self.kernel.max_tasks = min(args.pids_limit, self.kernel.max_tasks)

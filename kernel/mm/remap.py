@@ -109,14 +109,16 @@ def grow(task, vma, growth, result):
 def move_to(task, vma, old, old_length, new_length, flags, new):
     """mremap_to: to an address that the caller chose and with a new size, or with the old range left behind empty."""
     mm = task.mm
+    check_resize(task, vma, old, min(old_length, new_length), new_length, flags)
     if flags & MREMAP_FIXED:
         check_sealed(mm, new, new + new_length)
+    if flags & MREMAP_FIXED and new <= old < new + new_length:  # a copy over its own source: old_length is 0
+        return order(task, unmap(mm, task, new, new + new_length)[0], -EFAULT)
     calls = []
     if old_length > new_length:
         calls, _ = unmap(mm, task, old + new_length, old + old_length)
         old_length = new_length
         vma = mm.find(old)
-    check_resize(task, vma, old, old_length, new_length, flags)
     if not flags & MREMAP_FIXED:
         new = choose(task, new_length)
     return move(task, vma, old, old_length, new_length, flags, new, calls)

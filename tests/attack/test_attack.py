@@ -71,6 +71,15 @@ def test_exhaustion(run_guest, attack_program):
     check(run_guest(attack_program("exhaustion"), timeout=110, change=few_processes))
 
 
+def little_memory(spec):
+    spec["linux"]["resources"] = {"memory": {"limit": 64 << 20}}
+
+
+def test_greed(run_guest, attack_program):
+    """Without a cgroup, so that nothing but the kernel itself stands between the guest and the machine's memory."""
+    check(run_guest(attack_program("greed"), timeout=60, flags=["--ignore-cgroups"], change=little_memory))
+
+
 def test_floating_point(run_guest, attack_program):
     check(run_guest(attack_program("fp"), timeout=60))
 

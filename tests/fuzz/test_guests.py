@@ -67,7 +67,7 @@ def arguments_of(name):
     return [signatures()] if name == "syscalls" else []
 
 
-@pytest.mark.parametrize("name", ["border", "elf"])  # syscalls fills memfds without limit: on a machine of its own, as a soak
+@pytest.mark.parametrize("name", ["syscalls", "border", "elf"])
 def test_survives(survive, name):
     survive(name, SECONDS, SEED, *arguments_of(name))
 

@@ -78,6 +78,18 @@ def test_limits_of_version_2(tmp_path):
     assert warnings == []
 
 
+def test_without_a_limit_nine_tenths_of_the_machine(tmp_path):
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for name, file in (("memory", "memory.limit_in_bytes"), ("unified", "memory.max")):
+        (tmp_path / file).write_text("max\n")
+        Cgroup({name: str(tmp_path)}).bound_memory()
+        assert (tmp_path / file).read_text() == "max\n", "not ours"
+        Cgroup({name: str(tmp_path)}, owned=[name]).bound_memory()
+        assert machine * 0.85 < int((tmp_path / file).read_text()) <= machine * 0.9
+    (tmp_path / "memory.max").unlink()
+    Cgroup({"unified": str(tmp_path)}, pytest.fail, owned=["unified"]).bound_memory()
+
+
 def test_a_missing_controller_is_a_warning(tmp_path):
     warnings = []
     Cgroup({"unified": str(tmp_path)}, warnings.append).limit(parse_resources(b'{"memory":{"limit":100}}'))
