@@ -64,6 +64,23 @@ TEST(fixed)
     CHECK(munmap(target, 4 * PAGE) == 0);
 }
 
+/* Since Linux 6.17; two mappings with a hole between them. */
+TEST(fixed_move_spans_mappings)
+{
+    char *map = filled(4), *target = filled(6);
+    CHECK(mprotect(map, PAGE, PROT_READ) == 0);
+    CHECK(munmap(map + 2 * PAGE, PAGE) == 0);
+    if (mremap(map, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target + PAGE) == MAP_FAILED) {
+        CHECK_EQ(errno, EFAULT);
+        SKIP("a kernel before 6.17");
+    }
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(target[(i + 1) * PAGE], i + 1 + (i == 2));   /* what lay under the hole is still there */
+    CHECK(mprotect(target, 6 * PAGE, PROT_READ) == 0);
+    CHECK_ERR(mprotect(map, PAGE, PROT_READ), ENOMEM);
+    CHECK_ERR(mremap(map, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target), EFAULT);
+}
+
 /* libc passes garbage for the new address when MREMAP_FIXED is missing. */
 static long remap(void *old, size_t old_length, size_t new_length, int flags)
 {
