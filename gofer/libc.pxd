@@ -105,6 +105,7 @@ cdef extern from "stdio.h" nogil:
 cdef extern from "time.h" nogil:
     enum:
         CLOCK_MONOTONIC
+        CLOCK_REALTIME_COARSE
     int clock_gettime(int clock, timespec *now)
 
 cdef extern from "dirent.h" nogil:

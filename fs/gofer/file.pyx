@@ -30,15 +30,20 @@ cdef enum:
     SMALL_WRITE = 4096                   # never worth a change of threads
 
 cdef long long slow_until_ns = 0
+cdef long long DAY_NS = 86400000000000
+
+
+cdef GoferFile gofer_file(GoferInode inode, HostHandle handle):
+    """A new one; the handle gets one more user."""
+    cdef GoferFile file = GoferFile.__new__(GoferFile)
+    file.inode = inode
+    file.handle = handle
+    handle.users += 1
+    return file
 
 
 cdef class GoferFile(File):
     """A regular file on the host."""
-
-    def __init__(self, GoferInode inode, HostHandle handle):
-        self.inode = inode
-        self.handle = handle
-        handle.users += 1
 
     cpdef long read(self, object task, UserBuffer buf, long long pos) except? -1:
         cdef Py_ssize_t total = 0, got = 0, want
@@ -70,15 +75,23 @@ cdef class GoferFile(File):
             total += want
             if want < got or got < CHUNK:
                 break
+        if total:
+            self.was_read()
         return total
+
+    cdef int was_read(self) noexcept:
+        """The host sets the access time where Linux's relatime says so: what we know of it is old then."""
+        cdef GoferInode inode = <GoferInode> self.inode
+        if inode.atime_ns <= inode.mtime_ns or inode.atime_ns <= inode.ctime_ns or wall_ns() - inode.atime_ns >= DAY_NS:
+            inode.stale = True
+        return 0
 
     cdef Py_ssize_t read_cached(self, char *start, Py_ssize_t want, long long pos):
         """What the host has in memory, maybe less: the count, -errno; -EAGAIN if it would have to wait, or does not know."""
         cdef libc.iovec piece
         cdef Py_ssize_t got
         piece.iov_base, piece.iov_len = start, want
-        with nogil:
-            got = libc.preadv2(self.handle.fd, &piece, 1, pos, libc.RWF_NOWAIT)
+        got = libc.preadv2(self.handle.fd, &piece, 1, pos, libc.RWF_NOWAIT)    # never sleeps: the GIL is kept
         if got >= 0:
             return got
         if libc.errno == EOPNOTSUPP:
@@ -227,6 +240,7 @@ cdef class GoferFile(File):
     cpdef tuple mmap_descriptor(self, int prot, int flags, long long offset, long long length):
         if self.flags & O_ACCMODE == O_WRONLY:
             raise Errno(EACCES)
+        (<GoferInode> self.inode).stale = True
         return self.handle.fd, offset
 
     cpdef WaitQueue poll_queue(self):
@@ -253,7 +267,8 @@ cdef class GoferFile(File):
         handle.users -= 1
         if handle.users or handle.fd < 0:
             return
-        inode.fill_from_host(handle.fd)
+        if handle is not inode.reading or not (<GoferFileSystem> inode.fs).exclusive:
+            inode.fill_from_host(handle.fd)
         if (<GoferFileSystem> inode.fs).exclusive and inode.nlink:
             (<GoferFileSystem> inode.fs).keep_idle(handle)
         else:
@@ -272,6 +287,12 @@ cdef Moved progress_of(Task task):
     if task.progress is None:
         task.progress = Moved()
     return task.progress
+
+
+cdef long long wall_ns() noexcept:
+    cdef libc.timespec now
+    libc.clock_gettime(libc.CLOCK_REALTIME_COARSE, &now)
+    return now.tv_sec * 1000000000 + now.tv_nsec
 
 
 cdef long long now_ns() noexcept nogil:

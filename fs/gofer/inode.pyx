@@ -13,7 +13,7 @@ from posix.resource cimport RLIMIT_NOFILE, getrlimit, rlimit
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from fs.gofer.connection cimport Connection, HostHandle
-from fs.gofer.file cimport GoferFile
+from fs.gofer.file cimport gofer_file
 from fs.vfs.dentry cimport bound_cache
 from fs.vfs.file cimport File
 from fs.vfs.inode cimport FileSystem, Inode
@@ -275,7 +275,7 @@ cdef class GoferInode(Inode):
     cpdef File open(self, object task, unsigned int flags):
         cdef unsigned int kind = self.mode & S_IFMT
         if kind == S_IFREG:
-            file = GoferFile(self, self.handle_for(flags & O_ACCMODE))
+            file = gofer_file(self, self.handle_for(flags & O_ACCMODE))
         elif kind == S_IFDIR:
             file = File()
         else:
@@ -382,9 +382,12 @@ cdef class GoferInode(Inode):
         (<GoferFileSystem> self.fs).call(T_FSYNC, (self.walked(), data_only))
 
     cpdef refresh(self):
-        """From the host if a descriptor is at hand, otherwise from the gofer if it may know better."""
-        cdef int fd = self.host_fd()
+        """From the host if a descriptor is at hand, otherwise from the gofer if it may know better. Who only reads changes nothing."""
+        cdef int fd
         cdef bint shared = not (<GoferFileSystem> self.fs).exclusive
+        if not shared and not self.stale and self.both is None and self.writing is None:
+            return
+        fd = self.host_fd()
         if fd >= 0:
             self.fill_from_host(fd)
         if shared and self.told_ctime_ns != self.ctime_ns or fd < 0 and (

@@ -274,7 +274,9 @@ cdef class TmpfsRegular(TmpfsInode):
         self.seals = F_SEAL_SEAL
 
     cpdef File open(self, object task, unsigned int flags):
-        return TmpfsFile(self)
+        cdef TmpfsFile file = TmpfsFile.__new__(TmpfsFile)
+        file.inode = self
+        return file
 
     cpdef refresh(self):
         self.blocks = self.storage.pages * (PAGE // 512)

@@ -7,6 +7,8 @@ any descriptor of the inode is closed (fcntl(2)). Whoever shares the table count
 
 from kernel.abi.errno cimport EBADF, EMFILE, Errno
 
+from fs.vfs.inode cimport Inode
+
 cdef enum:
     DEFAULT_LIMIT = 1024
     HIGHEST_LIMIT = 1048576              # fs.nr_open
@@ -80,7 +82,7 @@ cdef class FdTable:
         self.let_go(self.take_out(fd))
 
     cdef let_go(self, File file):
-        inode = file.inode
+        cdef Inode inode = file.inode
         if inode is not None and inode.locks is not None:
             inode.locks.drop_owner(self)
         file.put()

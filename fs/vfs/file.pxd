@@ -30,4 +30,4 @@ cdef class File:
     cpdef release(self)
     cpdef object get(self)
     cpdef put(self)
-    cdef let_go(self)
+    cdef int let_go(self) except -1

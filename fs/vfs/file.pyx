@@ -14,7 +14,8 @@ Rules for every kind of file:
 from kernel.abi.errno cimport EINVAL, ENODEV, ENOTTY, EOPNOTSUPP, ESPIPE, Errno
 from kernel.abi.fs cimport IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, O_ACCMODE, O_PATH, O_RDONLY
 
-from fs.vfs.notify import notify_path
+from fs.vfs.inode cimport Inode
+from fs.vfs.notify cimport notify_path
 
 POLLIN_OUT_RDNORM_WRNORM = 0x145
 
@@ -95,11 +96,12 @@ cdef class File:
             self.let_go()
             self.release()
 
-    cdef let_go(self):
+    cdef int let_go(self) except -1:
         """What the description held of its inode: locks, the right to write, a place on the watch list."""
-        inode = self.inode
-        if inode is None or self.flags & O_PATH:
-            return
+        cdef Inode inode
+        if self.inode is None or self.flags & O_PATH:
+            return 0
+        inode = <Inode?> self.inode
         if self.counts_as_writer:
             inode.writers -= 1
         if self.denies_writers:
@@ -108,3 +110,4 @@ cdef class File:
             inode.locks.drop_file(self)
         if self.path is not None:
             notify_path(self.path, IN_CLOSE_NOWRITE if self.flags & O_ACCMODE == O_RDONLY else IN_CLOSE_WRITE)
+        return 0

@@ -5,9 +5,13 @@ Rules: permission, existence, type and read-only checks are done by the caller (
 is called; an operation does the work and keeps its own attributes (nlink, size, times) right. Operations raise Errno.
 """
 
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.time cimport clock_gettime, timespec
 
 from kernel.abi.errno cimport EINVAL, EIO, ENOTDIR, EOPNOTSUPP, EPERM, Errno
+
+cdef extern from "<time.h>" nogil:
+    enum:
+        CLOCK_REALTIME_COARSE
 
 cdef unsigned int next_anonymous_minor = 20
 cdef object kernel_clock = None
@@ -20,11 +24,11 @@ cpdef set_clock(clock):
 
 
 cpdef long long now_ns() except? -1:
-    """The time for a timestamp, in ns since the epoch."""
+    """The time for a timestamp, in ns since the epoch: of the host's last tick, as Linux takes it."""
     cdef timespec value
     if kernel_clock is not None:
         return kernel_clock.realtime_ns()
-    clock_gettime(CLOCK_REALTIME, &value)
+    clock_gettime(CLOCK_REALTIME_COARSE, &value)
     return value.tv_sec * 1000000000LL + value.tv_nsec
 
 

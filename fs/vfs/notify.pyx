@@ -10,30 +10,31 @@ from kernel.abi.fs cimport IN_ISDIR, S_IFDIR, S_IFMT
 cdef unsigned int last_cookie = 0
 
 
-def notify(inode, unsigned int mask, name=None, unsigned int cookie=0):
+cpdef int notify(Inode inode, unsigned int mask, bytes name=None, unsigned int cookie=0) except -1:
     """IN_* events of this inode; name is of the entry concerned if it is a directory."""
     if inode.watches is not None:
         for watch in list(inode.watches):
             watch.event(mask, cookie, name)
+    return 0
 
 
-def notify_path(path, unsigned int mask):
+cpdef int notify_path(Path path, unsigned int mask) except -1:
     """IN_* events of what was reached by path: to its own watchers and to its directory's."""
-    notify_dentry(path.dentry, mask)
+    return notify_dentry(path.dentry, mask)
 
 
-def notify_dentry(dentry, unsigned int mask):
+cpdef int notify_dentry(Dentry dentry, unsigned int mask) except -1:
     """IN_* events of a dentry: to its own watchers and to its directory's."""
-    inode = dentry.inode
-    parent = dentry.parent
-    watched_parent = parent is not None and parent.inode is not None and parent.inode.watches is not None
+    cdef Inode inode = dentry.inode
+    cdef Dentry parent = dentry.parent
+    cdef bint watched_parent = parent is not None and parent.inode is not None and parent.inode.watches is not None
     if inode is None or inode.watches is None and not watched_parent:
-        return
+        return 0
     if inode.mode & S_IFMT == S_IFDIR:
         mask |= IN_ISDIR
     if watched_parent and not dentry.unlinked:
         notify(parent.inode, mask, dentry.name)
-    notify(inode, mask)
+    return notify(inode, mask)
 
 
 def new_cookie():

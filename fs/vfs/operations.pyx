@@ -9,20 +9,20 @@ from kernel.abi.errno cimport EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, EN
 from kernel.abi.fs cimport (
     AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, FMODE_EXEC, IN_CREATE, IN_MODIFY, IN_OPEN, MAY_EXEC, MAY_READ, MAY_WRITE, MS_NODEV, MS_NOEXEC,
     O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY,
-    O_TMPFILE_BIT, O_TRUNC, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
+    O_TMPFILE_BIT, O_TRUNC, O_WRONLY, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
 )
 
 from fs.vfs.context cimport FsContext
 from fs.vfs.dentry cimport Dentry
 from fs.vfs.directory cimport DirectoryFile
 from fs.vfs.inode cimport Inode
-from fs.vfs.permission cimport may, may_create, owns, remove_privileges
-from fs.vfs.walk cimport LOOKUP_DIRECTORY, LOOKUP_EMPTY, LOOKUP_FOLLOW, Walk, lookup, walk_parent
+from fs.vfs.notify cimport notify, notify_path
+from fs.vfs.permission cimport allowed, may, may_create, owns, remove_privileges
+from fs.vfs.walk cimport LOOKUP_DIRECTORY, LOOKUP_EMPTY, LOOKUP_FOLLOW, Walk, lookup, walk_parent, walk_to
 from kernel.task.creds cimport Creds
 
 from fs.dev.devices import open_device
 from fs.pipe.fifo import open_fifo
-from fs.vfs.notify import notify, notify_path
 
 cdef enum:
     PERMISSIONS = 0o7777
@@ -40,7 +40,17 @@ class FifoWait(Exception):
 
 cpdef File do_open(task, int dirfd, bytes path, unsigned int flags, unsigned int mode=0, int resolve=0):
     """The File that open(2) makes; FifoWait if it has to wait for another process."""
+    cdef int error = 0
+    cdef File file = try_open(task, dirfd, path, flags, mode, resolve, &error)
+    if file is None:
+        raise Errno(error)
+    return file
+
+
+cdef File try_open(task, int dirfd, bytes path, unsigned int flags, unsigned int mode, int resolve, int *error):
+    """The same; None with the error number where nothing is."""
     cdef int how = 0 if flags & O_NOFOLLOW else LOOKUP_FOLLOW
+    cdef Walk walk
     if flags & O_DIRECTORY:
         how |= LOOKUP_DIRECTORY
     if flags & O_PATH:
@@ -49,7 +59,11 @@ cpdef File do_open(task, int dirfd, bytes path, unsigned int flags, unsigned int
         return open_tmpfile(task, lookup(task, dirfd, path, how, resolve), flags, mode)
     if flags & O_CREAT:
         return open_creating(task, walk_parent(task, dirfd, path, resolve), flags, mode)
-    return open_path(task, lookup(task, dirfd, path, how, resolve), flags)
+    walk = walk_to(task, dirfd, path, how, resolve)
+    if walk.error:
+        error[0] = walk.error
+        return None
+    return open_path(task, walk.here(), flags)
 
 
 cpdef unsigned int check_flags(unsigned int flags) except? 0xffffffff:
@@ -87,18 +101,19 @@ cpdef File open_exec(task, int dirfd, bytes path, int at_flags=0):
 cpdef File open_path(task, Path path, unsigned int flags, bint created=False):
     """Open what is at path, after all that has to be checked. A file just created needs no permission."""
     cdef Inode inode = path.dentry.inode
+    cdef Creds creds = task.creds
     cdef File file
     cdef bint counts
     flags = checked_for_kind(path, inode.mode & S_IFMT, flags, created)
     if not created:
-        check_access(task.creds, path, inode, flags)
-    if flags & O_NOATIME and not owns(inode, task.creds):
+        check_access(creds, path, inode, flags)
+    if flags & O_NOATIME and not owns(inode, creds):
         raise Errno(EPERM)
     counts = inode.mode & S_IFMT == S_IFREG and flags & O_ACCMODE != O_RDONLY
     if counts and inode.writers < 0:
         raise Errno(ETXTBSY)
     if flags & O_TRUNC and not created:
-        remove_privileges(inode, task.creds)
+        remove_privileges(inode, creds)
         inode.setattr({"size": 0})
         notify_path(path, IN_MODIFY)
     file = open_inode(task, inode, flags)
@@ -131,15 +146,18 @@ cdef unsigned int checked_for_kind(Path path, unsigned int kind, unsigned int fl
     return flags & ~O_TRUNC
 
 
-cdef check_access(Creds creds, Path path, Inode inode, unsigned int flags):
-    cdef int mask = (MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE)[flags & O_ACCMODE]
+cdef int check_access(Creds creds, Path path, Inode inode, unsigned int flags) except -1:
+    cdef unsigned int access = flags & O_ACCMODE
+    cdef int mask = MAY_READ if access == O_RDONLY else MAY_WRITE if access == O_WRONLY else MAY_READ | MAY_WRITE
     if flags & O_TRUNC:
         mask |= MAY_WRITE
     if flags & FMODE_EXEC:
         mask = MAY_EXEC
     if mask & MAY_WRITE and path.mount.read_only() and inode.mode & S_IFMT in (S_IFREG, S_IFDIR):
         raise Errno(EROFS)
-    may(inode, creds, mask)
+    if not allowed(inode, creds, mask):
+        raise Errno(EACCES)
+    return 0
 
 
 cdef File open_inode(task, Inode inode, unsigned int flags):

@@ -12,11 +12,16 @@ cdef class WaitEntry:
     cdef public Waiter waiter
     cdef public unsigned int events      # wakes only if some of these happened
     cdef public bint exclusive           # counts against nr of wake()
+    cdef bint stands                     # in the queue
+    cdef WaitEntry before                # in the queue; None at its ends
+    cdef WaitEntry behind
 
 
 cdef class WaitQueue:
-    cdef dict entries                    # WaitEntry -> None, in order of arrival
+    cdef WaitEntry first                 # in order of arrival
+    cdef WaitEntry last
     cpdef WaitEntry add(self, Waiter waiter, unsigned int events=*, bint exclusive=*)
     cpdef remove(self, WaitEntry entry)
     cpdef int wake(self, unsigned int events=*, int nr_exclusive=*) except -1
+    cdef int wake_many(self, unsigned int events, int nr_exclusive) except -1
     cpdef bint empty(self)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """open(2), openat(2), openat2(2), creat(2), mknod(2), close(2)."""
 
-from kernel.abi.errno cimport E2BIG, EAGAIN, EINVAL, ERESTARTSYS, Errno
+from kernel.abi.errno cimport E2BIG, EAGAIN, EBADF, EINVAL, ERESTARTSYS, Errno
 from kernel.abi.fs cimport (
     AT_FDCWD, O_ACCMODE, O_APPEND, O_ASYNC, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY,
     O_NOFOLLOW, O_NONBLOCK, O_PATH, O_SYNC, O_TMPFILE_BIT, O_TRUNC, O_WRONLY, PATH_MAX, RESOLVE_BENEATH, RESOLVE_CACHED,
@@ -10,7 +10,7 @@ from kernel.abi.fs cimport (
 from kernel.abi.task cimport RLIMIT_NOFILE
 from fs.vfs.fdtable cimport FdTable
 from fs.vfs.file cimport File
-from fs.vfs.operations cimport check_flags, do_open
+from fs.vfs.operations cimport check_flags, try_open
 from kernel.syscalls.table cimport define
 from kernel.task.task cimport Task
 
@@ -80,7 +80,10 @@ cdef long sys_mknodat(Task task, const unsigned long *args) except? -1:
 
 cdef long sys_close(Task task, const unsigned long *args) except? -1:
     """close(2)."""
-    (<FdTable> task.files).close(<int> args[0])
+    cdef FdTable files = <FdTable> task.files
+    if files.find(<int> args[0]) is None:
+        return -EBADF
+    files.close(<int> args[0])
     return 0
 
 
@@ -98,14 +101,15 @@ cdef long open_descriptor(Task task, int dirfd, unsigned long path, unsigned int
     cdef FdTable files = task.files
     cdef File file
     cdef bytes text = task.copy_in_string(path, PATH_MAX - 1)
+    cdef int error = 0
     flags = check_flags(flags)
-    files.limit = min(<object> task.group.limits.soft(RLIMIT_NOFILE), HIGHEST_LIMIT)
+    files.limit = <int> min(task.group.limits.soft(RLIMIT_NOFILE), <unsigned long> HIGHEST_LIMIT)
     files.require_room()
     try:
-        file = do_open(task, dirfd, text, flags, mode, resolve)
+        file = try_open(task, dirfd, text, flags, mode, resolve, &error)
     except FifoWait as wait:
         return task.block(-1, ERESTARTSYS, give_up(wait.inode))
-    return files.install(file, flags & O_CLOEXEC != 0)
+    return -error if file is None else files.install(file, flags & O_CLOEXEC != 0)
 
 
 cdef OpenHow copy_in_how(Task task, unsigned long address, unsigned long size):

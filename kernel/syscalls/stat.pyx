@@ -3,7 +3,7 @@
 
 from libc.string cimport memset
 
-from kernel.abi.errno cimport EACCES, EINVAL, EROFS, Errno
+from kernel.abi.errno cimport EACCES, EBADF, EINVAL, EROFS, Errno
 from kernel.abi.fs cimport (
     AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE, AT_SYMLINK_NOFOLLOW, MS_NOEXEC, PATH_MAX, R_OK, S_IFDIR,
     S_IFLNK, S_IFMT, S_IFREG, STATX_ATTR_MOUNT_ROOT, STATX_BASIC_STATS, STATX_BTIME, STATX_MNT_ID, W_OK, X_OK,
@@ -13,7 +13,7 @@ from fs.vfs.file cimport File
 from fs.vfs.inode cimport Inode
 from fs.vfs.path cimport Path
 from fs.vfs.permission cimport may
-from fs.vfs.walk cimport LOOKUP_EMPTY, LOOKUP_FOLLOW, lookup
+from fs.vfs.walk cimport LOOKUP_EMPTY, LOOKUP_FOLLOW, Walk, walk_to
 from kernel.syscalls.table cimport define
 from kernel.task.creds cimport Creds
 from kernel.task.task cimport Task
@@ -52,36 +52,45 @@ cdef unsigned int STATX_RESERVED = 0x80000000
 
 cdef long sys_stat(Task task, const unsigned long *args) except? -1:
     """stat(2)."""
-    return put_stat(task, lookup(task, AT_FDCWD, path_at(task, args[0])).dentry.inode, args[1])
+    return put_stat_of(task, walk_to(task, AT_FDCWD, path_at(task, args[0]), LOOKUP_FOLLOW, 0), args[1])
 
 
 cdef long sys_fstat(Task task, const unsigned long *args) except? -1:
     """fstat(2)."""
-    return put_stat(task, (<FdTable> task.files).get(<int> args[0]).inode, args[1])
+    cdef File file = (<FdTable> task.files).find(<int> args[0])
+    return -EBADF if file is None else put_stat(task, file.inode, args[1])
 
 
 cdef long sys_lstat(Task task, const unsigned long *args) except? -1:
     """lstat(2)."""
-    return put_stat(task, lookup(task, AT_FDCWD, path_at(task, args[0]), 0).dentry.inode, args[1])
+    return put_stat_of(task, walk_to(task, AT_FDCWD, path_at(task, args[0]), 0, 0), args[1])
 
 
 cdef long sys_newfstatat(Task task, const unsigned long *args) except? -1:
     """fstatat(2)."""
-    cdef int flags = <int> args[3]
+    cdef int flags = <int> args[3], dirfd = <int> args[0]
+    cdef bytes path
+    cdef File file
     if flags & ~FIND_FLAGS:
         return -EINVAL
-    return put_stat(task, find_inode(task, <int> args[0], path_at(task, args[1]), flags), args[2])
+    path = path_at(task, args[1])
+    if flags & AT_EMPTY_PATH and not path and dirfd != AT_FDCWD:
+        file = (<FdTable> task.files).find(dirfd)
+        return -EBADF if file is None else put_stat(task, file.inode, args[2])
+    return put_stat_of(task, walk_to(task, dirfd, path, how(flags), 0), args[2])
 
 
 cdef long sys_statx(Task task, const unsigned long *args) except? -1:
     """statx(2): everything is given, whatever was asked for."""
-    cdef int flags = <int> args[2]
+    cdef int flags = <int> args[2], error = 0
     cdef Inode inode
     cdef Path place
     cdef Statx values
     if <unsigned int> args[3] & STATX_RESERVED or flags & AT_STATX_SYNC_TYPE == AT_STATX_SYNC_TYPE or flags & ~FIND_FLAGS:
         return -EINVAL
-    inode, place = find(task, <int> args[0], path_at(task, args[1]), flags)
+    inode, place = try_find(task, <int> args[0], path_at(task, args[1]), flags, &error)
+    if error:
+        return -error
     inode.refresh()
     fill_statx(&values, inode, place)
     task.put(args[4], &values, sizeof(values))
@@ -118,20 +127,25 @@ define(439, "faccessat2(dirfd: Fd, path: Path, mode: Int, flags: Int)", sys_facc
 
 def find(task, int dirfd, bytes path, int flags):
     """(inode, Path or None) of the *at calls that take AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW."""
+    cdef int error = 0
+    found = try_find(task, dirfd, path, flags, &error)
+    if error:
+        raise Errno(error)
+    return found
+
+
+cdef tuple try_find(task, int dirfd, bytes path, int flags, int *error):
+    """The same; where nothing is (None, None) and the error number."""
     cdef File file
-    cdef Path place
+    cdef Walk walk
     if not path and flags & AT_EMPTY_PATH and dirfd != AT_FDCWD:
         file = (<FdTable?> task.files).get(dirfd)
         return file.inode, file.path
-    place = lookup(task, dirfd, path, how(flags))
-    return place.dentry.inode, place
-
-
-cdef Inode find_inode(task, int dirfd, bytes path, int flags):
-    """The inode alone."""
-    if not path and flags & AT_EMPTY_PATH and dirfd != AT_FDCWD:
-        return (<FdTable> task.files).get(dirfd).inode
-    return lookup(task, dirfd, path, how(flags)).dentry.inode
+    walk = walk_to(task, dirfd, path, how(flags), 0)
+    if walk.error:
+        error[0] = walk.error
+        return None, None
+    return walk.dentry.inode, walk.here()
 
 
 cdef int how(int flags) noexcept:
@@ -140,6 +154,11 @@ cdef int how(int flags) noexcept:
 
 cdef bytes path_at(Task task, unsigned long address):
     return task.copy_in_string(address, PATH_MAX - 1)
+
+
+cdef long put_stat_of(Task task, Walk walk, unsigned long address) except? -1:
+    """Of the place that a walk came to."""
+    return -walk.error if walk.error else put_stat(task, walk.dentry.inode, address)
 
 
 cdef long put_stat(Task task, Inode inode, unsigned long address) except? -1:
@@ -188,17 +207,19 @@ cdef unsigned int minor(unsigned long number) noexcept:
 
 cdef long check_access(Task task, int dirfd, bytes path, int mode, int flags) except? -1:
     cdef Creds caller = task.creds
+    cdef int error = 0
     if mode & ~(R_OK | W_OK | X_OK):
         return -EINVAL
     if not flags & AT_EACCESS:
         task.creds = real_creds(caller)
     try:
-        inode, place = find(task, dirfd, path, flags)
-        inode.refresh()
-        check_mode(inode, place, task.creds, mode)
+        inode, place = try_find(task, dirfd, path, flags, &error)
+        if not error:
+            (<Inode> inode).refresh()
+            check_mode(inode, place, task.creds, mode)
     finally:
         task.creds = caller
-    return 0
+    return -error
 
 
 cdef check_mode(Inode inode, Path place, Creds creds, int mode):

@@ -3,10 +3,10 @@
 
 import os
 from functools import partial
-from types import SimpleNamespace
 
 from fs.vfs.fdtable import FdTable
 from fs.vfs.file import File
+from fs.vfs.inode import FileSystem, Inode
 from kernel.abi.errno import ENODEV, ENOENT, Errno
 from kernel.mm.mm import MM
 from kernel.sync.runqueue import RunQueue
@@ -31,7 +31,8 @@ class HostFile(File):
         except OSError as error:
             raise Errno(error.errno) from None
         self.flags = flags
-        self.inode = SimpleNamespace(mode=mode, uid=uid, gid=gid, writers=0, locks=None, getxattr=no_xattr)
+        self.inode = HostInode(FileSystem("host"), 1, mode)
+        self.inode.uid, self.inode.gid = uid, gid
 
     def read(self, task, buf, pos):
         return buf.put(os.pread(self.fd, buf.left(), pos))
@@ -47,8 +48,11 @@ class NoFile(File):
         raise Errno(ENODEV)
 
 
-def no_xattr(name):
-    raise Errno(ENOENT)
+class HostInode(Inode):
+    """Of a HostFile; it has no attributes."""
+
+    def getxattr(self, name):
+        raise Errno(ENOENT)
 
 
 class FakeKernel:
