@@ -86,17 +86,18 @@ cdef class HostQueue(WaitQueue):
     cpdef remove(self, WaitEntry entry):
         WaitQueue.remove(self, entry)
         cdef HostDescriptor descriptor = self.descriptor
-        if descriptor is not None and not self.entries and descriptor.token is not None:
+        if descriptor is not None and self.first is None and descriptor.token is not None:
             descriptor.kernel.unwatch(descriptor.token)
             descriptor.token = None
             descriptor.armed = descriptor.told = 0
 
     cdef unsigned int wanted(self):
         """The events that somebody waits for."""
-        cdef WaitEntry entry
+        cdef WaitEntry entry = self.first
         cdef unsigned int events = 0
-        for entry in self.entries:
+        while entry is not None:
             events |= entry.events
+            entry = entry.behind
         return plain(events)
 
 
