@@ -35,6 +35,7 @@ COMMON_DIRECTIVES: dict[str, bool | str] = {
     "language_level": "3",
     "binding": True,
     "embedsignature": False,
+    "auto_pickle": False,  # nothing pickles; the methods for it cost every start
     "freethreading_compatible": False,
 }
 WARNINGS = ("-Wall", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unused-result")  # Cython leaves helpers unused

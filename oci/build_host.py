@@ -36,10 +36,12 @@ int host_copy_winsize(int from, int to);
 int host_raw_terminal(int fd, void *saved, size_t length);
 int host_restore_terminal(int fd, const void *saved);
 size_t host_terminal_size(void);
+void host_forget_file_pages(void);
 """
 
 SOURCE = r"""
 #include <errno.h>
+#include <link.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/mount.h>
@@ -49,6 +51,7 @@ SOURCE = r"""
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -139,6 +142,38 @@ static int host_raw_terminal(int fd, void *saved, size_t length)
     return answer(tcsetattr(fd, TCSANOW, &raw));
 }
 static int host_restore_terminal(int fd, const void *saved) { return answer(tcsetattr(fd, TCSANOW, (const struct termios *)saved)); }
+
+/* Whole pages only, and only where nothing was ever written: what is needed again comes back from the page cache. */
+static void forget(uintptr_t start, uintptr_t end)
+{
+    const uintptr_t page = 4096, first = (start + page - 1) & -page, last = end & -page;
+    if (first < last)
+        madvise((void *)first, last - first, MADV_DONTNEED);
+}
+static int forget_segments(struct dl_phdr_info *object, size_t size, void *unused)
+{
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+            forget(object->dlpi_addr + segment->p_vaddr, object->dlpi_addr + segment->p_vaddr + segment->p_memsz);
+    }
+    return 0;
+}
+struct frozen_module { const char *name; const unsigned char *code; int size, is_package; void *get_code; }; /* of Python 3.11 */
+extern const struct frozen_module *PyImport_FrozenModules;
+static void host_forget_file_pages(void)
+{
+    uintptr_t first = UINTPTR_MAX, last = 0;
+    /* The executable maps its archive of modules for good; an interpreter of the host has no such table. */
+    for (const struct frozen_module *module = PyImport_FrozenModules; module && module->name; module++) {
+        if ((uintptr_t)module->code < first)
+            first = (uintptr_t)module->code;
+        if ((uintptr_t)module->code + module->size > last)
+            last = (uintptr_t)module->code + module->size;
+    }
+    forget(first, last);
+    dl_iterate_phdr(forget_segments, NULL);
+}
 """
 
 

@@ -6,6 +6,7 @@ processes (sandbox, gofer, zygote, pool threads) live in the container's cgroup,
 kernel inside counts the guest's exactly.
 """
 
+import _thread
 import posix
 
 from oci.errors import RunscError
@@ -130,6 +131,21 @@ class Cgroup:
             except OSError as error:
                 self.warn(f"{directory}/cgroup.procs: {error.strerror.lower()}")
 
+    def start_joining(self, *pids):
+        """join() for all of them in a thread, since the host makes the first one wait for a grace period; the answer waits for the end."""
+        done = _thread.allocate_lock()
+        done.acquire()
+
+        def work():
+            try:
+                for pid in pids:
+                    self.join(pid)
+            finally:
+                done.release()
+
+        _thread.start_new_thread(work, ())
+        return done.acquire
+
     def write(self, controller, name, value):
         """Sets one file; a missing controller or file is a warning only. False if it could not be set."""
         directory = self.directories.get(controller)
@@ -253,16 +269,7 @@ class Cgroup:
 
     def remove(self):
         """Removes the directories; they must be empty of processes. True when all are gone."""
-        is_gone = True
-        for directory in unique(self.directories):
-            for below in (*reversed(subdirectories(directory)), directory):
-                try:
-                    posix.rmdir(below)
-                except FileNotFoundError:
-                    pass
-                except OSError:
-                    is_gone = False
-        return is_gone
+        return remove_directories(unique(self.directories))
 
 
 def make_group(directory):
@@ -275,6 +282,20 @@ def make_group(directory):
     return True
 
 
+def remove_directories(directories):
+    """Cgroups and those below them; false if one is left. Nobody looks below before the host has refused: mostly nothing is there."""
+    is_gone = True
+    for directory in directories:
+        try:
+            posix.rmdir(directory)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            below = children(directory)
+            is_gone = bool(below) and remove_directories(below) and remove_directories([directory]) and is_gone
+    return is_gone
+
+
 def unique(directories):
     """Controllers mounted together share a directory."""
     return list(dict.fromkeys(directories.values()))
@@ -282,15 +303,15 @@ def unique(directories):
 
 def subdirectories(directory):
     """All directories below, parents first."""
-    found = []
+    return [path for child in children(directory) for path in (child, *subdirectories(child))]
+
+
+def children(directory):
+    """The directories in it."""
     try:
-        names = [entry.name for entry in posix.scandir(directory) if entry.is_dir(follow_symlinks=False)]
+        return [entry.path for entry in posix.scandir(directory) if entry.is_dir(follow_symlinks=False)]
     except OSError:
-        return found
-    for name in names:
-        below = f"{directory}/{name}"
-        found += [below, *subdirectories(below)]
-    return found
+        return []
 
 
 def write(path, text):

@@ -10,14 +10,13 @@ from kernel.boot import timeline
 from kernel.boot.args import ProcessArgs, SandboxArgs
 from kernel.boot.profile import IS_RELEASE
 from oci import cgroups, control, state
-from oci._host import lib
 from oci.console import new_pty, send_master
 from oci.destroy import destroy
 from oci.errors import RunscError, UsageError
 from oci.hooks import run_hooks, run_hooks_leniently
 from oci.log import timestamp
 from oci.mounts import Attaches, plan_mounts
-from oci.namespaces import become_root_of_user_namespace, open_network
+from oci.namespaces import open_network
 from oci.sandbox import Birth, set_oom_score
 from oci.spec import parse_spec
 
@@ -28,35 +27,39 @@ PAGE = 4096
 class Making:
     """One container being made."""
 
-    def __init__(self, common, log, container_id, bundle, config):
+    def __init__(self, common, log, cradle, container_id, bundle, config):
         self.common, self.log = common, log
+        self.cradle = cradle
         self.id = container_id
         self.bundle = bundle
         self.config = config  # bytes of config.json
         self.spec = parse_spec(config, f"{bundle}/config.json")
         self.container = None
         self.birth = None
+        self.wait_for_cgroup = bool  # until there is one: nothing to wait for
         self.master = -1  # of the container's pty, if we keep it
         self.wait_for_start = True
         self.protects_init = True
         self.dies_with_parent = False
-        self.owner = posix.geteuid()
 
     def make(self, console_socket, keeps_terminal):
         """Brings the container up to "created"; whatever fails leaves nothing behind."""
-        timeline.mark("config.json parsed")
-        spec = self.spec
-        if spec.process is None or not spec.process.args:
-            raise RunscError(f"{self.bundle}/config.json: process.args: must not be empty")
-        if spec.process.terminal and not console_socket and not keeps_terminal:
-            raise RunscError("a terminal needs --console-socket when nobody waits")
-        become_root_of_user_namespace(lib)
-        self.container = state.create(self.common["root"], self.id)
+        timeline.mark("command: config.json parsed")
         try:
+            self.check(console_socket, keeps_terminal)
+            self.container = state.create(self.common["root"], self.id)
             self.build(console_socket)
         except BaseException:
             self.undo()
             raise
+
+    def check(self, console_socket, keeps_terminal):
+        """What can be refused before anything is made."""
+        process = self.spec.process
+        if process is None or not process.args:
+            raise RunscError(f"{self.bundle}/config.json: process.args: must not be empty")
+        if process.terminal and not console_socket and not keeps_terminal:
+            raise RunscError("a terminal needs --console-socket when nobody waits")
 
     def build(self, console_socket):
         """The steps, in the order of what they cost to undo."""
@@ -69,20 +72,22 @@ class Making:
         if self.spec.process.terminal:
             self.give_terminal(args, console_socket)
         network_fd = open_network(self.spec)
-        timeline.mark("cgroup and mounts ready")
-        self.birth = Birth(args, attaches, network_fd, self.dies_with_parent)
+        timeline.mark("command: cgroup and mounts ready")
+        self.birth = Birth(self.cradle, args, attaches, network_fd)
         self.birth.fork()
         if cgroup is not None:
-            cgroup.join(self.birth.gofer_pid)
-            cgroup.join(self.birth.pid)
+            self.wait_for_cgroup = cgroup.start_joining(self.birth.pid, self.birth.gofer_pid)
         if self.spec.process.oom_score_adj is not None and not set_oom_score(self.birth.pid, self.spec.process.oom_score_adj):
             self.log.warn("oomScoreAdj can't be set on this host")
+        if not self.wait_for_start:
+            self.container.values["status"] = "running"  # it will be so when the sandbox can be asked
         self.remember_processes()
         self.container.unlock()
         self.birth.follow(self.run_creation_hooks)
         self.container.lock()
-        self.container.values["status"] = "created" if self.wait_for_start else "running"
-        self.container.save()
+        if self.wait_for_start:
+            self.container.values["status"] = "created"
+            self.container.save()
 
     def first_values(self):
         """What is known before anything exists."""
@@ -93,7 +98,7 @@ class Making:
             "pid": 0,
             "bundle": self.bundle,
             "created": timestamp(),
-            "owner": str(self.owner),
+            "owner": str(self.cradle.owner),
             "rootfs": spec.root_path if spec.root_path[0] == "/" else f"{self.bundle}/{spec.root_path}",
             "annotations": spec.annotations,
             "ociVersion": spec.version,
@@ -102,7 +107,7 @@ class Making:
 
     def make_cgroup(self):
         """The cgroup with its limits, or None with --ignore-cgroups."""
-        if self.common["ignore-cgroups"] or (self.owner != 0 and not self.spec.cgroups_path):
+        if self.common["ignore-cgroups"] or (self.cradle.owner != 0 and not self.spec.cgroups_path):
             return None
         path, is_absolute = cgroups.cgroup_path(self.spec.cgroups_path, self.id, self.common["systemd-cgroup"])
         cgroup = cgroups.Cgroup(cgroups.plan(cgroups.host_hierarchies(), path, is_absolute), self.log.warn)
@@ -121,7 +126,9 @@ class Making:
         """All that the kernel gets, apart from the terminal."""
         spec, common = self.spec, self.common
         args = SandboxArgs()
-        args.container_id, args.spec, args.hostname = self.id, spec, spec.hostname
+        args.container_id, args.hostname = self.id, spec.hostname
+        args.masked_paths, args.readonly_paths = list(spec.masked_paths), list(spec.readonly_paths)
+        args.dies_with_parent = self.dies_with_parent
         args.process = process_args(spec.process)
         args.overlay = overlay_of(common)
         args.mounts = plan_mounts(spec, self.bundle, attaches, args.overlay)
@@ -133,7 +140,7 @@ class Making:
         args.debug, args.strace = common["debug"], common["strace"]
         args.strace_names = tuple(name for name in common["strace-syscalls"].split(",") if name)
         args.platform, args.syscall_patching, args.strict = common["platform"], common["syscall-patching"], common["strict"]
-        args.oci_seccomp = common["oci-seccomp"]
+        args.seccomp = spec.seccomp if common["oci-seccomp"] else None
         args.network = self.network()
         args.pids_limit = max(0, spec.resources.pids_limit or 0)
         args.total_memory = max(0, spec.resources.memory_limit or 0)
@@ -141,7 +148,6 @@ class Making:
         args.unconfined = common["unconfined"]
         if args.unconfined and IS_RELEASE:
             raise UsageError("--unconfined: development builds only")
-        args.host = lib
         return args
 
     def network(self):
@@ -167,10 +173,14 @@ class Making:
         values["pidStart"], values["goferStart"] = state.process_start(self.birth.pid), state.process_start(self.birth.gofer_pid)
         self.container.save_with_spare()
 
+    def has_hooks(self, *kinds):
+        """Does config.json have hooks of these kinds?"""
+        return any(self.spec.hooks[kind] for kind in kinds)
+
     def run_creation_hooks(self):
-        """The namespaces exist, the program does not."""
-        hooks = self.spec.hooks
-        if not (hooks["prestart"] or hooks["createRuntime"] or hooks["createContainer"]):
+        """The namespaces exist, the program does not. From here on what the sentry takes must count in its cgroup."""
+        self.wait_for_cgroup()
+        if not self.has_hooks("prestart", "createRuntime", "createContainer"):
             return
         view = self.container.public()
         view["status"] = "creating"
@@ -181,6 +191,9 @@ class Making:
         """After a failure: no process, no cgroup, no state."""
         if self.birth is not None:
             self.birth.abort()
+        self.cradle.abort()
+        if self.container is None:
+            return
         try:
             self.container.lock()
         except RunscError:

@@ -258,6 +258,7 @@ COMMANDS = {
         "look into a sandbox",
         Flag("stacks", "bool", False, "print the kernel's stacks"),
         Flag("ps", "bool", False, "print the processes"),
+        Flag("memory", "bool", False, "print what the sandbox's memory is used for"),
         Flag("signal", "int", 0, "send a signal to the sandbox process"),
     ),
     "help": Command("[COMMAND]", 0, 1, "print help"),

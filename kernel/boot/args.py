@@ -60,13 +60,19 @@ class MountArgs:
         self.readonly = readonly
         self.is_directory = True  # of the attached object: a bind mount may be of a file
 
+    @classmethod
+    def from_wire(cls, values):
+        """From its own fields."""
+        mount = cls.__new__(cls)
+        vars(mount).update(values)
+        return mount
+
 
 class SandboxArgs:
     """All that boot() needs."""
 
     def __init__(self):
         self.container_id = ""
-        self.spec = None  # oci.spec.Spec
         self.process = None  # ProcessArgs of the first program
         self.hostname = ""
         self.gofer_fd = -1  # socket to the gofer
@@ -85,7 +91,9 @@ class SandboxArgs:
         self.platform = "systrap"
         self.syscall_patching = True
         self.strict = False
-        self.oci_seccomp = False  # apply linux.seccomp of the spec to the container's processes
+        self.masked_paths, self.readonly_paths = [], []
+        self.seccomp = None  # linux.seccomp, to be applied to the container's processes, or None
+        self.dies_with_parent = False  # of the process that made us
         self.network = "none"
         self.pids_limit = 0  # most guest tasks; 0: no limit
         self.nr_cpus = 0  # processors to show; 0: the host's
@@ -93,6 +101,23 @@ class SandboxArgs:
         self.unconfined = False  # development: no jail
         self.lenient_filter = False  # development: a call outside the filter's table fails with EPERM
         self.host = None  # oci._host.lib
+
+    def to_wire(self):
+        """Plain values for marshal; descriptors and `host` are the receiver's own."""
+        values = vars(self).copy()
+        del values["host"]
+        values["process"] = self.process.to_wire()
+        values["mounts"] = [vars(mount) for mount in self.mounts]
+        return values
+
+    @classmethod
+    def from_wire(cls, values):
+        """The inverse of to_wire()."""
+        args = cls()
+        vars(args).update(values)
+        args.process = ProcessArgs.from_wire(values["process"])
+        args.mounts = [MountArgs.from_wire(mount) for mount in values["mounts"]]
+        return args
 
     def report_ready(self):
         """The container is complete; its first program waits, or runs."""

@@ -69,12 +69,12 @@ def overlay(lower):
     return OverlayFileSystem(lower, Tmpfs("size=50%", "overlay"))
 
 
-def apply_paths(sandbox, task, spec):
+def apply_paths(sandbox, task, args):
     """Devices in /dev, then maskedPaths and readonlyPaths."""
     populate_dev(task)
-    for text in spec.masked_paths if spec is not None else ():
+    for text in args.masked_paths:
         mask(sandbox, task, text.encode())
-    for text in spec.readonly_paths if spec is not None else ():
+    for text in args.readonly_paths:
         protect(sandbox, task, text.encode())
 
 

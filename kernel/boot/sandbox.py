@@ -85,12 +85,12 @@ class Sandbox:
         if not kernel.platform.reaps:
             kernel.reap_children()
         kernel.platform.start(kernel)
-        timeline.mark("zygote born")
+        timeline.mark("sentry: zygote born")
         kernel.limits = {**kernel.platform.limits(), "vdso": kernel.platform.vdso()}
         if args.console_fd >= 0 and not kernel.platform.reaps:  # stubs that are traced would stop for the terminal's signals
             take_terminal(args.console_fd)
         jail.close_jail(args)
-        timeline.mark("filter closed")
+        timeline.mark("sentry: filter closed")
         self.connection = Connection(args.gofer_fd)
         set_reopen_read_only(self.connection.reopen_read_only)
         self.uts, self.ipc = UtsNamespace(args.hostname.encode() or b"localhost"), IpcNamespace()
@@ -99,9 +99,9 @@ class Sandbox:
         self.mounts = MountBuilder(self, self.connection, boot_task).build(args.mounts)
         self.root = boot_task.fs.root
         self.boot_task = boot_task
-        filesystems.apply_paths(self, boot_task, args.spec)
-        timeline.mark("files mounted")
-        self.seccomp = compile_profile(args.spec.seccomp) if args.oci_seccomp else None
+        filesystems.apply_paths(self, boot_task, args)
+        timeline.mark("sentry: files mounted")
+        self.seccomp = compile_profile(args.seccomp) if args.seccomp is not None else None
         task = self.new_process(args.process, args.stdio, args.console_fd)
         self.init = task.group
         kernel.init = task.group
@@ -184,12 +184,13 @@ def boot(args):
         sandbox.log(failure_text(error))
         args.report_error(f"{type(error).__name__}: {error}")
         posix._exit(128)
-    timeline.mark("program loaded")
+    timeline.mark("sentry: program loaded")
     if args.debug:
-        sandbox.log(timeline.text())
+        timeline.tell(args.log_fd)
     args.report_ready()
     gc.collect()
     gc.freeze()
+    args.host.host_forget_file_pages()  # most code and every module's text was needed once, at birth
     if not args.wait_for_start:
         sandbox.start()
     posix._exit(sandbox.run())

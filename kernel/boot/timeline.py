@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a start did what, for the debug log. The command begins the list, the sandbox inherits it by fork and goes on with it."""
+"""When a start did what, for the debug log. The command begins the list, and the gofer and the sentry go on with it;
+each says at its end what it knows.
+"""
 
+import posix
 from time import monotonic_ns
 
 marks: list[tuple[int, str]] = []  # (ns, what has just been done)
@@ -9,6 +12,12 @@ marks: list[tuple[int, str]] = []  # (ns, what has just been done)
 def mark(what):
     """This is done now."""
     marks.append((monotonic_ns(), what))
+
+
+def tell(fd):
+    """To a debug log, or to nobody if it is -1."""
+    if fd >= 0:
+        posix.write(fd, text().encode() + b"\n")
 
 
 def text():

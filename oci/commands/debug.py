@@ -7,10 +7,11 @@ from oci import state
 from oci.commands.ps import table
 from oci.control import Client
 from oci.errors import NotRunning, UsageError
+from oci.memory import report
 
 
 def run(common, options, arguments, log):
-    """Stacks, processes, or a signal to the sandbox process."""
+    """Stacks, processes, memory, or a signal to the sandbox process."""
     if not arguments:
         raise UsageError("debug needs an ID")
     container = state.peek(common["root"], arguments[0])
@@ -18,6 +19,9 @@ def run(common, options, arguments, log):
         raise NotRunning(container.id)
     if options["signal"]:
         posix.kill(container.values["pid"], options["signal"])
+        return 0
+    if options["memory"]:
+        posix.write(1, report(container).encode())
         return 0
     client = Client(container.id, container.directory_fd)
     if options["stacks"]:

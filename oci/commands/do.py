@@ -6,6 +6,7 @@ import posix
 from kernel.abi.json import dumps
 from oci.commands.run import run_in_foreground
 from oci.container import Making
+from oci.cradle import Cradle
 from oci.defaults import default_mounts, default_spec
 from oci.errors import RunscError, UsageError
 from oci.execprocess import user_numbers
@@ -21,9 +22,10 @@ def run(common, options, arguments, log):
         common.values["overlay2"] = "root:memory"
     common.values["network"] = "none"
     common.values["ignore-cgroups"] = True  # no limits are asked for, and no cgroup must be left behind
-    root = absolute(options["root"])
-    config = dumps(specification(root, options, arguments))
-    making = Making(common, log, f"runsc-do-{posix.getpid()}", root, config)
+    with Cradle(common, log.debug_fd) as cradle:
+        root = absolute(options["root"])
+        config = dumps(specification(root, options, arguments))
+        making = Making(common, log, cradle, f"runsc-do-{posix.getpid()}", root, config)
     making.protects_init = False  # the command behaves as outside, although it is process 1
     return run_in_foreground(making, "", "", log)
 
