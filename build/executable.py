@@ -72,12 +72,14 @@ def link(linked: dict[str, Path]) -> Path:
     """The bootloader with everything in it."""
     table = OUT / "foreign" / "linked_table.c"
     table.write_text(table_of_extensions(list(linked)))
-    bootloader = [(path, BOOTLOADER_FLAGS) for path in sorted(SOURCES.glob("pyinstaller/bootloader/src/*.c"))]
+    flags = [*BOOTLOADER_FLAGS, version_text()]
+    bootloader = [(path, flags) for path in sorted(SOURCES.glob("pyinstaller/bootloader/src/*.c"))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         ours = list(pool.map(lambda job: compile_foreign(*job), [(table, ["-fvisibility=default"]), *bootloader]))
     program, stamp = OUT / "bootloader", OUT / "bootloader.key"
     libraries = ["-lffi_pic", "-lexpat", "-lz", "-lm", "-ldl", "-lpthread", "-lutil"]
-    options = ["-static-pie", "-s", "-Wl,--gc-sections", "-Wl,-O1", "-Wl,--hash-style=gnu", *PROFILE.ldflags]
+    # Relocations as bitmaps: every start reads and applies them, 1.8 MB of them otherwise.
+    options = ["-static-pie", "-s", "-Wl,--gc-sections", "-Wl,-O1", "-Wl,--hash-style=gnu", "-Wl,-z,pack-relative-relocs", *PROFILE.ldflags]
     command = ["g++", "-o", str(program), *options, *map(str, [*ours, *linked.values()]), str(LIBPYTHON), *libraries]
     key = compiler.digest(*command, *(compiler.file_digest_now(path) for path in [*ours, *linked.values(), LIBPYTHON]))
     if compiler.remembered(stamp, key, program) is None:
@@ -86,6 +88,20 @@ def link(linked: dict[str, Path]) -> Path:
             sys.exit(done.stderr)
         compiler.remember(stamp, key, "")
     return program
+
+
+def version_text() -> str:
+    """The answer to --version, which the bootloader gives before Python is there."""
+    version = constant("oci/commands/version.py", "VERSION")
+    return f'-DPYI_VERSION_TEXT="runsc version {version}\\nspec: {constant("oci/state.py", "OCI_VERSION")}\\n"'
+
+
+def constant(path: str, name: str) -> str:
+    """The text of a constant in one of our modules."""
+    found = re.search(rf'^{name} = "(.*)"$', ROOT.joinpath(path).read_text(), re.M)
+    if not found:
+        sys.exit(f"executable.py: {path} has no {name}")
+    return found[1]
 
 
 def table_of_extensions(names: list[str]) -> str:
