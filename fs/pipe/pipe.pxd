@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A pipe: bytes on their way from writers to readers, and its two kinds of ends.
 
+from fs.anon.inode cimport AnonInode
 from fs.vfs.file cimport File
 from kernel.mm.userbuffer cimport UserBuffer
 from kernel.sync.waitqueue cimport WaitQueue
@@ -37,8 +38,12 @@ cdef class Pipe:
     cpdef close_end(self, unsigned int flags)
 
 
+cdef PipeFile pipe_end(AnonInode inode, Pipe pipe, unsigned int flags)
+
+
 cdef class PipeFile(File):
     cdef readonly Pipe pipe
     cdef unsigned long seen_writers      # writer_opens when it was opened: a reader who never had a writer sees no hang-up
+    cdef int begin(self, object inode, Pipe pipe, unsigned int flags) except -1
     cpdef long get_pipe_size(self)
     cpdef long set_pipe_size(self, object task, unsigned long size) except? -1

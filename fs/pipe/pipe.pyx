@@ -232,16 +232,29 @@ cdef bytes chunk_data(object chunk):
     return (<Packet> chunk).data if isinstance(chunk, Packet) else chunk
 
 
+cdef PipeFile pipe_end(AnonInode inode, Pipe pipe, unsigned int flags):
+    """A new file of a pipe that has no name."""
+    cdef PipeFile file = PipeFile.__new__(PipeFile)
+    file.begin(inode, pipe, flags)
+    file.path = inode.path
+    return file
+
+
 cdef class PipeFile(File):
     """One end of a pipe, or a fifo opened for both."""
 
     def __init__(self, inode, Pipe pipe, unsigned int flags):
+        self.begin(inode, pipe, flags)
+
+    cdef int begin(self, object inode, Pipe pipe, unsigned int flags) except -1:
+        """Become a file of the pipe."""
         self.inode = inode
         self.pipe = pipe
         self.flags = flags
         self.waiters = pipe.waiters
         self.seen_writers = pipe.writer_opens
         pipe.open_end(flags)
+        return 0
 
     cpdef long read(self, object task, UserBuffer buf, long long pos) except? -1:
         return self.pipe.read(buf)

@@ -7,6 +7,7 @@ MODULES = (
     "credentials",
     "descriptor",
     "directory",
+    "dup",
     "epoll",
     "eventfd",
     "futex",

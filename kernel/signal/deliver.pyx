@@ -59,14 +59,16 @@ cdef int act(Task task, SigInfo info) except -1:
 
 cdef int run_handler(Task task, SigInfo info, Action action) except -1:
     """End the interrupted call and push the frame."""
-    cdef unsigned long mask, flags = action.flags
+    cdef unsigned long mask, sp, size, ss_flags, top, flags = action.flags
+    cdef bint on_stack
+    cdef tuple shown
     end_call(task, action)
     mask = task.saved_blocked if task.restore_blocked else task.blocked
     task.restore_blocked = False
     sp, ss_flags, size = task.altstack
-    on_stack = size and sp <= task.thread.stack_pointer() - 1 < sp + size and not ss_flags & AUTODISARM
+    on_stack = size and task.thread.stack_pointer() - 1 - sp < size and not ss_flags & AUTODISARM
     top = sp + size if flags & SA_ONSTACK and not ss_flags & SS_DISABLE and not on_stack else 0
-    shown = (sp, ss_flags | (SS_ONSTACK if on_stack else 0), size)
+    shown = (sp, ss_flags | SS_ONSTACK, size) if on_stack else task.altstack
     if not task.thread.push_signal_frame(info.signo, info.pack(), action.handler, action.restorer, mask, flags, shown, top):
         (<Handlers> task.group.handlers).set(SIGSEGV, None)
         return group_exit(task.group, SIGSEGV)
@@ -86,7 +88,7 @@ cdef int end_call(Task task, Action action) except -1:
     if not task.in_call:
         return 0
     task.in_call = False
-    result = -ERESTARTSYS
+    cdef long result = -ERESTARTSYS
     if task.interrupted is not None:
         interrupted, task.interrupted = task.interrupted, None
         result = interrupted(task)

@@ -5,9 +5,14 @@ Classic signals are held once, real-time signals queue. The order of delivery is
 the lowest number.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy, memset
 
 from kernel.abi.signal cimport SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGRTMIN, SIGSEGV, SIGSYS, SIGTRAP, SYS_SECCOMP
+
+cdef enum:
+    INFO_SIZE = 128
+    HEAD_SIZE = 16
 
 cdef unsigned long SYNCHRONOUS = (1UL << (SIGSEGV - 1) | 1UL << (SIGBUS - 1) | 1UL << (SIGILL - 1) | 1UL << (SIGTRAP - 1)
                                   | 1UL << (SIGFPE - 1) | 1UL << (SIGSYS - 1))
@@ -18,9 +23,15 @@ cdef class SigInfo:
 
     cpdef bytes pack(self):
         """The 128 bytes that a handler sees."""
-        cdef int head[4]
-        head[0], head[1], head[2], head[3] = self.signo, self.error, self.code, 0
-        return ((<char *> head)[:16] + (self.fields or b"")).ljust(128, b"\0")
+        cdef bytes image = PyBytes_FromStringAndSize(NULL, INFO_SIZE)
+        cdef char *at = PyBytes_AS_STRING(image)
+        cdef int *head = <int *> at
+        cdef bytes fields = self.fields
+        memset(at, 0, INFO_SIZE)
+        head[0], head[1], head[2] = self.signo, self.error, self.code
+        if fields is not None:
+            memcpy(at + HEAD_SIZE, PyBytes_AS_STRING(fields), min(len(fields), INFO_SIZE - HEAD_SIZE))
+        return image
 
 
 cdef class Pending:

@@ -10,7 +10,7 @@ from kernel.abi.signal cimport SIG_DFL, SIG_IGN, SIGCONT, SIGKILL, SIGRTMIN
 from kernel.signal.handlers cimport CORE, TERMINATE, Action, Default, Handlers, default_action
 from kernel.signal.pending cimport Pending
 from kernel.task.exit cimport group_exit
-from kernel.task.task cimport DEAD
+from kernel.task.task cimport DEAD, SERVING
 
 cdef unsigned long STOP_SIGNALS = 1UL << 18 | 1UL << 19 | 1UL << 20 | 1UL << 21
 cdef unsigned long BIT_CONT = 1UL << 17
@@ -85,7 +85,7 @@ cdef int send(ThreadGroup group, Task only, SigInfo info) except -1:
         return 0
     if not pending.waiters.empty():
         pending.waiters.wake(POLLIN_RDNORM)
-    if target is not None and not target.blocked & bit:
+    if target is not None and not target.blocked & bit and target.state != SERVING:
         group.kernel.kick(target)
     return 0
 

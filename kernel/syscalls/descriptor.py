@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dup(2), close_range(2), ioctl(2), and what fcntl(2) does to descriptors and open files."""
+"""close_range(2), ioctl(2), and what fcntl(2) does to open files."""
 
 import struct
 
@@ -12,11 +12,7 @@ from kernel.abi.fs import (
     CLOSE_RANGE_CLOEXEC,
     CLOSE_RANGE_UNSHARE,
     F_ADD_SEALS,
-    F_DUPFD,
-    F_DUPFD_CLOEXEC,
     F_GET_SEALS,
-    F_GETFD,
-    F_GETFL,
     F_GETLEASE,
     F_GETLK,
     F_GETOWN,
@@ -29,7 +25,6 @@ from kernel.abi.fs import (
     F_OWNER_PGRP,
     F_OWNER_PID,
     F_OWNER_TID,
-    F_SETFD,
     F_SETFL,
     F_SETLEASE,
     F_SETLK,
@@ -39,18 +34,14 @@ from kernel.abi.fs import (
     F_SETPIPE_SZ,
     F_SETSIG,
     F_UNLCK,
-    FD_CLOEXEC,
     FIBMAP,
     FIGETBSZ,
     FIOASYNC,
-    FIOCLEX,
     FIONBIO,
-    FIONCLEX,
     FIONREAD,
     FIOQSIZE,
     O_APPEND,
     O_ASYNC,
-    O_CLOEXEC,
     O_DIRECT,
     O_NOATIME,
     O_NONBLOCK,
@@ -59,40 +50,15 @@ from kernel.abi.fs import (
     S_IFMT,
     S_IFREG,
 )
-from kernel.abi.task import CAP_SYS_RAWIO, CAP_SYS_RESOURCE, RLIMIT_NOFILE
+from kernel.abi.task import CAP_SYS_RAWIO, CAP_SYS_RESOURCE
 from kernel.signal.sigio import follow_flag
-from kernel.syscalls.kinds import AnyFile, Fd, Int, UInt, ULong
+from kernel.syscalls.kinds import UInt
 from kernel.syscalls.locks import get_lock, set_lock
 from kernel.syscalls.table import syscall
 
 SETTABLE_FLAGS = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME
-ALLOWED_BY_O_PATH = (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL)
 HIGHEST = 0x7FFFFFFF
 NSIG = 64
-
-
-@syscall(32)
-def sys_dup(task, file: AnyFile):
-    """dup(2)."""
-    return install(task, file)
-
-
-@syscall(33)
-def sys_dup2(task, old: Fd, new: Fd):
-    """dup2(2): the same descriptor twice is no error."""
-    file = task.files.get(old)
-    if old != new:
-        install_at(task, new, file, False)
-    return new
-
-
-@syscall(292)
-def sys_dup3(task, old: Fd, new: Fd, flags: Int):
-    """dup3(2)."""
-    if flags & ~O_CLOEXEC or old == new:
-        raise Errno(EINVAL)
-    install_at(task, new, task.files.get(old), bool(flags & O_CLOEXEC))
-    return new
 
 
 @syscall(436)
@@ -112,14 +78,13 @@ def sys_close_range(task, first: UInt, last: UInt, flags: UInt):
                 close_quietly(task, fd)
 
 
-@syscall(72, partial="leases and F_NOTIFY are refused")
-def sys_fcntl(task, fd: Fd, command: UInt, argument: ULong):
-    """fcntl(2)."""
+def fcntl(task, fd, command, argument):
+    """fcntl(2) but for what dup.pyx has answered; fd is open."""
     file = task.files.get(fd)
-    if file.flags & O_PATH and command not in ALLOWED_BY_O_PATH:
+    if file.flags & O_PATH:
         raise Errno(EBADF)
-    if command in DESCRIPTOR_COMMANDS:
-        return DESCRIPTOR_COMMANDS[command](task, fd, file, argument)
+    if command == F_SETFL:
+        return set_status_flags(task, fd, file, argument)
     if command in FILE_COMMANDS:
         return FILE_COMMANDS[command](task, file, argument)
     if command in LOCK_COMMANDS:
@@ -127,15 +92,9 @@ def sys_fcntl(task, fd: Fd, command: UInt, argument: ULong):
     raise Errno(EINVAL)
 
 
-@syscall(16)
-def sys_ioctl(task, fd: Fd, command: UInt, argument: ULong):
+def ioctl(task, fd, command, argument):
     """ioctl(2): what every file understands; the rest is the file's."""
     file = task.files.get(fd)
-    if file.flags & O_PATH:
-        raise Errno(EBADF)
-    if command in (FIOCLEX, FIONCLEX):
-        task.files.set_cloexec(fd, command == FIOCLEX)
-        return 0
     if command in (FIONBIO, FIOASYNC):
         bit = O_NONBLOCK if command == FIONBIO else O_ASYNC
         on = struct.unpack("<i", task.copy_in(argument, 4))[0]
@@ -165,21 +124,6 @@ def regular_ioctl(task, file, command, argument):
     return file.ioctl(task, command, argument)
 
 
-def install(task, file, cloexec=False, at_least=0):
-    """One more descriptor of an open file, within RLIMIT_NOFILE."""
-    task.files.limit = descriptor_limit(task)
-    return task.files.install(file.get(), cloexec, at_least)
-
-
-def install_at(task, fd, file, cloexec):
-    task.files.limit = descriptor_limit(task)
-    task.files.install_at(fd, file.get(), cloexec)
-
-
-def descriptor_limit(task):
-    return min(task.group.limits.soft(RLIMIT_NOFILE), HIGHEST)
-
-
 def close_quietly(task, fd):
     try:
         task.files.close(fd)
@@ -187,28 +131,7 @@ def close_quietly(task, fd):
         pass
 
 
-# fcntl: commands on descriptors
-
-
-def dup_at_least(task, fd, file, argument):
-    if argument >= descriptor_limit(task):
-        raise Errno(EINVAL)
-    return install(task, file, False, argument)
-
-
-def dup_cloexec(task, fd, file, argument):
-    if argument >= descriptor_limit(task):
-        raise Errno(EINVAL)
-    return install(task, file, True, argument)
-
-
-def get_descriptor_flags(task, fd, file, argument):
-    return FD_CLOEXEC if task.files.cloexec(fd) else 0
-
-
-def set_descriptor_flags(task, fd, file, argument):
-    task.files.set_cloexec(fd, bool(argument & FD_CLOEXEC))
-    return 0
+# fcntl: commands on open files
 
 
 def set_status_flags(task, fd, file, argument):
@@ -217,21 +140,6 @@ def set_status_flags(task, fd, file, argument):
     file.flags = file.flags & ~SETTABLE_FLAGS | argument & SETTABLE_FLAGS
     follow_flag(task, fd, file)
     return 0
-
-
-DESCRIPTOR_COMMANDS = {
-    F_DUPFD: dup_at_least,
-    F_DUPFD_CLOEXEC: dup_cloexec,
-    F_GETFD: get_descriptor_flags,
-    F_SETFD: set_descriptor_flags,
-    F_SETFL: set_status_flags,
-}
-
-# fcntl: commands on open files
-
-
-def get_status_flags(task, file, argument):
-    return file.flags
 
 
 def get_owner(task, file, argument):
@@ -323,7 +231,6 @@ def set_lease(task, file, argument):
 
 
 FILE_COMMANDS = {
-    F_GETFL: get_status_flags,
     F_GETOWN: get_owner,
     F_SETOWN: set_owner,
     F_GETOWN_EX: get_owner_ex,

@@ -151,15 +151,6 @@ def sys_arch_prctl(Task task, code: Int, address: Ptr):
     raise Errno(EINVAL)
 
 
-cdef long sys_rt_sigreturn(Task task, const unsigned long *args) except? -1:
-    """rt_sigreturn(2): back from a handler; the registers are those of the frame."""
-    from kernel.syscalls import signal
-    return signal.leave_handler(task)
-
-
-define(15, "rt_sigreturn()", sys_rt_sigreturn)
-
-
 @syscall(219)
 def sys_restart_syscall(Task task):
     """restart_syscall(2): nothing ever needs it here; called by hand it answers EINTR, as in Linux."""

@@ -10,6 +10,7 @@ from kernel.signal.handlers cimport Action, Handlers
 from kernel.signal.pending cimport Pending, SigInfo, kill_info
 from kernel.signal.send cimport send_to_group, send_to_task
 from kernel.syscalls.table cimport define
+from kernel.task.creds cimport Creds
 from kernel.task.exit cimport group_exit
 from kernel.task.group cimport ThreadGroup
 from kernel.task.kernel cimport Kernel
@@ -22,7 +23,7 @@ cdef enum:
     SIGSET_SIZE = 8
 
 cdef unsigned long UNBLOCKABLE = 1UL << 8 | 1UL << 18
-cdef unsigned long STOP_AND_KILL = UNBLOCKABLE
+cdef unsigned int AUTODISARM = 0x80000000
 
 
 def check_set_size(size):
@@ -96,19 +97,25 @@ cdef long sys_rt_sigprocmask(Task task, const unsigned long *args) except? -1:
 define(14, "rt_sigprocmask(how: Int, set: Ptr, old: Out, size: Size)", sys_rt_sigprocmask)
 
 
-def leave_handler(Task task):
-    """rt_sigreturn: registers, mask and alternate stack come from the frame; a bad frame is SIGSEGV."""
+cdef long sys_rt_sigreturn(Task task, const unsigned long *args) except? -1:
+    """rt_sigreturn(2): registers, mask and alternate stack come from the frame; a bad frame is SIGSEGV."""
+    cdef unsigned long mask, sp, size
+    cdef unsigned int flags
     restored = task.thread.pop_signal_frame()
     if restored is None:
         group_exit(task.group, SIGSEGV)
         return ORDERED
     mask, altstack = restored
     task.blocked = mask & ~UNBLOCKABLE
-    sp, flags, size = altstack
-    if not flags & ~(SS_DISABLE | SS_ONSTACK | 0x80000000):
-        task.altstack = (sp, flags & ~SS_ONSTACK, size)
+    if altstack != task.altstack:
+        sp, flags, size = altstack
+        if not flags & ~(<unsigned int> SS_DISABLE | SS_ONSTACK | AUTODISARM):
+            task.altstack = (sp, flags & ~<unsigned int> SS_ONSTACK, size)
     (<Kernel> task.kernel).back_to_guest(task, False)
     return ORDERED
+
+
+define(15, "rt_sigreturn()", sys_rt_sigreturn)
 
 
 @syscall(127)
@@ -170,93 +177,100 @@ def deadline_of(Task task, address):
     return task.kernel.clock.monotonic_ns() + total if total else 0
 
 
-def may_signal(Task task, ThreadGroup group, int signo):
+cdef bint may_signal(Task task, ThreadGroup group, int signo) except -1:
     """kill(2)'s permission rule."""
-    mine, other = task.creds, group.leader.creds
-    if mine.capable(CAP_KILL) or mine.euid in (other.uid, other.suid) or mine.uid in (other.uid, other.suid):
+    cdef Creds mine = task.creds, other
+    if group is task.group:
+        return True
+    other = (<Task?> group.leader).creds
+    if mine.capable(CAP_KILL) or mine.euid == other.uid or mine.euid == other.suid or mine.uid == other.uid or mine.uid == other.suid:
         return True
     return signo == SIGCONT and task.group.pgrp.session is group.pgrp.session
 
 
-def signal_one(Task task, ThreadGroup group, int signo, info):
+cdef long signal_one(Task task, ThreadGroup group, int signo, SigInfo info) except? -1:
     """Send with permission check; signo 0 only checks."""
     if not may_signal(task, group, signo):
-        raise Errno(EPERM)
-    if signo:
-        result = send_to_group(group, info)
-        if result < 0:
-            raise Errno(-result)
+        return -EPERM
+    return send_to_group(group, info) if signo else 0
 
 
-@syscall(62)
-def sys_kill(Task task, pid: Int, signo: Int):
+cdef long sys_kill(Task task, const unsigned long *args) except? -1:
     """kill(2)."""
-    kernel = task.kernel
-    if not 0 <= signo <= 64:
-        raise Errno(EINVAL)
+    cdef Kernel kernel = <Kernel> task.kernel
+    cdef int pid = <int> args[0], signo = <int> args[1]
+    cdef ThreadGroup group
+    cdef SigInfo info
+    if signo < 0 or signo > 64:
+        return -EINVAL
     info = kill_info(signo, SI_USER, task.group.pid, task.creds.uid)
     if pid > 0:
-        group = kernel.groups.get(pid) or thread_group_of(task, pid)
-        if group is None:
-            raise Errno(ESRCH)
-        signal_one(task, group, signo, info)
-        return 0
+        group = process_of(task, pid)
+        return -ESRCH if group is None else signal_one(task, group, signo, info)
     if pid == -1:
-        targets = [group for group in kernel.groups.values() if group is not kernel.init and group is not task.group]
-    else:
-        pgrp = task.group.pgrp if pid == 0 else kernel.pgrps.get(-pid)
-        targets = list(pgrp.members) if pgrp is not None else []
-    return signal_many(task, targets, signo, info)
+        return signal_many(task, [group for group in kernel.groups.values() if group is not kernel.init and group is not task.group],
+                           signo, info)
+    pgrp = task.group.pgrp if pid == 0 else kernel.pgrps.get(-<long> pid)
+    return signal_many(task, list(pgrp.members) if pgrp is not None else [], signo, info)
 
 
-def thread_group_of(Task task, tid):
+define(62, "kill(pid: Int, signo: Int)", sys_kill)
+
+
+cdef ThreadGroup process_of(Task task, int pid):
     """Linux lets kill(2) name any thread of a process."""
-    other = task.kernel.tasks.get(tid)
-    return other.group if other is not None else None
+    group = (<Kernel> task.kernel).groups.get(pid)
+    if group is None:
+        other = (<Kernel> task.kernel).tasks.get(pid)
+        group = None if other is None else (<Task?> other).group
+    return group
 
 
-def signal_many(Task task, targets, signo, info):
-    """To all that may be signalled; EPERM if none may, ESRCH if there is none."""
+cdef long signal_many(Task task, list targets, int signo, SigInfo info) except? -1:
+    """To all that may be signalled; EPERM if none may, ESRCH if there is none. The sender comes last."""
+    cdef ThreadGroup group
+    cdef long result
     if not targets:
-        raise Errno(ESRCH)
+        return -ESRCH
     allowed = [group for group in targets if may_signal(task, group, signo)]
     if not allowed:
-        raise Errno(EPERM)
-    own = [group for group in allowed if group is task.group]
-    for group in [group for group in allowed if group is not task.group] + own:
-        signal_one(task, group, signo, info)
+        return -EPERM
+    for group in [group for group in allowed if group is not task.group] + [group for group in allowed if group is task.group]:
+        result = signal_one(task, group, signo, info)
+        if result < 0:
+            return result
     return 0
 
 
-def signal_thread(Task task, tgid, tid, signo, info):
+cdef long signal_thread(Task task, int tgid, int tid, int signo, SigInfo info) except? -1:
     """tkill, tgkill and their queueing forms."""
     cdef Task other
-    if not 0 <= signo <= 64 or tid <= 0 or tgid == 0:
-        raise Errno(EINVAL)
-    other = task.kernel.tasks.get(tid)
+    if signo < 0 or signo > 64 or tid <= 0 or tgid == 0:
+        return -EINVAL
+    other = (<Kernel> task.kernel).tasks.get(tid)
     if other is None or (tgid > 0 and other.group.pid != tgid):
-        raise Errno(ESRCH)
+        return -ESRCH
     if not may_signal(task, other.group, signo):
-        raise Errno(EPERM)
-    if signo and other.state != DEAD:
-        result = send_to_task(other, info)
-        if result < 0:
-            raise Errno(-result)
-    return 0
+        return -EPERM
+    return send_to_task(other, info) if signo and other.state != DEAD else 0
 
 
-@syscall(200)
-def sys_tkill(Task task, tid: Int, signo: Int):
+cdef long sys_tkill(Task task, const unsigned long *args) except? -1:
     """tkill(2)."""
-    return signal_thread(task, -1, tid, signo, kill_info(signo, SI_TKILL, task.group.pid, task.creds.uid))
+    cdef int signo = <int> args[1]
+    return signal_thread(task, -1, <int> args[0], signo, kill_info(signo, SI_TKILL, task.group.pid, task.creds.uid))
 
 
-@syscall(234)
-def sys_tgkill(Task task, tgid: Int, tid: Int, signo: Int):
+cdef long sys_tgkill(Task task, const unsigned long *args) except? -1:
     """tgkill(2)."""
+    cdef int tgid = <int> args[0], signo = <int> args[2]
     if tgid <= 0:
-        raise Errno(EINVAL)
-    return signal_thread(task, tgid, tid, signo, kill_info(signo, SI_TKILL, task.group.pid, task.creds.uid))
+        return -EINVAL
+    return signal_thread(task, tgid, <int> args[1], signo, kill_info(signo, SI_TKILL, task.group.pid, task.creds.uid))
+
+
+define(200, "tkill(tid: Int, signo: Int)", sys_tkill)
+define(234, "tgkill(tgid: Int, tid: Int, signo: Int)", sys_tgkill)
 
 
 def read_info(Task task, address, signo, to_self):
@@ -276,12 +290,10 @@ def read_info(Task task, address, signo, to_self):
 def sys_rt_sigqueueinfo(Task task, pid: Int, signo: Int, info: Ptr):
     """rt_sigqueueinfo(2)."""
     value = read_info(task, info, signo, pid == task.group.pid)
-    group = task.kernel.groups.get(pid) or thread_group_of(task, pid)
+    group = process_of(task, pid)
     if not 0 <= signo <= 64:
         raise Errno(EINVAL)
-    if group is None:
-        raise Errno(ESRCH)
-    signal_one(task, group, signo, value)
+    return -ESRCH if group is None else signal_one(task, group, signo, value)
 
 
 @syscall(297)
@@ -292,28 +304,41 @@ def sys_rt_tgsigqueueinfo(Task task, tgid: Int, tid: Int, signo: Int, info: Ptr)
     return signal_thread(task, tgid, tid, signo, read_info(task, info, signo, tid == task.tid))
 
 
-@syscall(131)
-def sys_sigaltstack(Task task, new: Ptr, old: Out):
+cdef struct Stack:                       # stack_t
+    unsigned long sp
+    unsigned int flags
+    unsigned int pad
+    unsigned long size
+
+
+cdef long sys_sigaltstack(Task task, const unsigned long *args) except? -1:
     """sigaltstack(2)."""
-    sp, flags, size = task.altstack
-    on_stack = size and not flags & 0x80000000 and sp <= task.thread.stack_pointer() - 1 < sp + size
-    shown = SS_DISABLE if not size else flags | (SS_ONSTACK if on_stack else 0)
-    answer = sp.to_bytes(8, "little") + shown.to_bytes(8, "little") + size.to_bytes(8, "little")
-    if new:
-        data = task.copy_in(new, 24)
-        new_sp, new_flags, new_size = [int.from_bytes(data[i:i + n], "little") for i, n in ((0, 8), (8, 4), (16, 8))]
+    cdef Stack before, new
+    cdef unsigned int mode
+    cdef bint on_stack
+    before.sp, before.flags, before.size = task.altstack
+    before.pad = 0
+    on_stack = before.size and not before.flags & AUTODISARM and task.thread.stack_pointer() - 1 - before.sp < before.size
+    if args[0]:
+        task.get(args[0], &new, sizeof(new))
         if on_stack:
-            raise Errno(EPERM)
-        if new_flags & ~0x80000000 not in (0, SS_ONSTACK, SS_DISABLE):
-            raise Errno(EINVAL)
-        if new_flags & SS_DISABLE:
+            return -EPERM
+        mode = new.flags & ~AUTODISARM
+        if mode != 0 and mode != SS_ONSTACK and mode != SS_DISABLE:
+            return -EINVAL
+        if new.flags & SS_DISABLE:
             task.altstack = (0, SS_DISABLE, 0)
-        elif new_size < MINSIGSTKSZ:
-            raise Errno(ENOMEM)
+        elif new.size < MINSIGSTKSZ:
+            return -ENOMEM
         else:
-            task.altstack = (new_sp, new_flags & ~SS_ONSTACK, new_size)
-    if old:
-        task.copy_out(old, answer)
+            task.altstack = (new.sp, new.flags & ~<unsigned int> SS_ONSTACK, new.size)
+    if args[1]:
+        before.flags = SS_DISABLE if not before.size else before.flags | (SS_ONSTACK if on_stack else 0)
+        task.put(args[1], &before, sizeof(before))
+    return 0
+
+
+define(131, "sigaltstack(new: Ptr, old: Out)", sys_sigaltstack)
 
 
 @syscall(424)
@@ -332,4 +357,4 @@ def sys_pidfd_send_signal(Task task, fd: Int, signo: Int, info: Ptr, flags: Int)
         value = read_info(task, info, signo, group is task.group)
         if int.from_bytes(task.copy_in(info, 4), "little") != signo:
             raise Errno(EINVAL)
-    signal_one(task, group, signo, value)
+    return signal_one(task, group, signo, value)

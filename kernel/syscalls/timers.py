@@ -8,9 +8,11 @@ from kernel.abi.signal import SIGALRM, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, S
 from kernel.abi.task import CAP_WAKE_ALARM
 from kernel.syscalls.kinds import Int, Out, Ptr, UInt
 from kernel.syscalls.table import syscall
-from kernel.syscalls.time import NS, TIMER_ABSTIME, now
+from kernel.syscalls.time import now
 from kernel.time.posix_timers import PosixTimer, timers_of
 
+NS = 1000000000
+TIMER_ABSTIME = 1
 LONGEST_NS = 1 << 62
 MAX_TIMERS = 32000
 

@@ -12,7 +12,7 @@ from vfs_world import AT_FDCWD, BLOCKED, FakeTask, fails
 from fs.vfs.locks import FileLocks
 from fs.vfs.operations import do_open
 from kernel.abi.fs import F_OFD_SETLK, F_RDLCK, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, O_CREAT, O_RDWR
-from kernel.syscalls.descriptor import sys_fcntl
+from kernel.syscalls.descriptor import fcntl
 from kernel.syscalls.locks import sys_flock
 
 LENGTH = 24
@@ -62,7 +62,7 @@ def open_file(task):
 
 def lock(task, fd, kind, start, length, command=F_SETLK):
     task.copy_out(0, struct.pack("<hh4xqqi4x", kind, 0, start, length, 0))
-    return sys_fcntl(task, fd, command, 0)
+    return fcntl(task, fd, command, 0)
 
 
 def test_deadlock_is_refused(two):
