@@ -161,6 +161,7 @@ class Sandbox:
         """Serve until the first process is gone; the exit status of this process."""
         try:
             status = self.kernel.run()
+            self.log(self.kernel.platform.statistics())
         except BaseException as error:
             self.log(f"the kernel failed; the sandbox ends\n{failure_text(error)}")
             posix._exit(128)

@@ -23,6 +23,8 @@ cdef class ContextArea:
     cdef void take(self, int slot, machine *state, report *said) noexcept nogil
     cdef void take_report(self, int slot, report *said) noexcept nogil
     cdef void take_results(self, int slot, HostCall *calls, int count) noexcept nogil
+    cdef bint hot_request(self, int slot, unsigned int seq, unsigned int *kind) noexcept nogil
+    cdef unsigned int says_cpu(self, int slot) noexcept nogil
     cdef bint says_waiting(self, int slot) noexcept nogil
     cdef bint newborn_is_ready(self, int slot) noexcept nogil
     # to the guest; publish() makes an order valid
@@ -33,6 +35,7 @@ cdef class ContextArea:
     cdef void put_ids(self, int slot, const unsigned int *ids) noexcept nogil
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil
     cdef void set_interrupted(self, int slot) noexcept nogil
+    cdef void set_spin(self, int slot, unsigned int ticks) noexcept nogil
     cdef void publish(self, int slot, unsigned int seq) noexcept nogil
     # vector state: address is the guest's claim and may be anything
     cdef bint read_xsave(self, int slot, unsigned long address, void *into, size_t size) noexcept nogil

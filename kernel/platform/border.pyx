@@ -23,6 +23,7 @@ cdef extern from *:
     #include <unistd.h>
     #include <time.h>
     static inline void publish_u32(volatile uint32_t *where, uint32_t value) { __atomic_store_n(where, value, __ATOMIC_RELEASE); }
+    static inline uint32_t acquire_u32(const volatile uint32_t *where) { return __atomic_load_n(where, __ATOMIC_ACQUIRE); }
     static inline void full_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
     static inline int seal(int fd) { return fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL); }
     """
@@ -35,6 +36,7 @@ cdef extern from *:
     int seal(int fd) nogil
     int madvise(void *where, size_t length, int advice) nogil
     void publish_u32(unsigned int *where, unsigned int value) nogil
+    unsigned int acquire_u32(const unsigned int *where) nogil
     void full_fence() nogil
     long syscall(long number, ...) nogil
 
@@ -95,6 +97,18 @@ cdef class ContextArea:
         for i in range(min(count, <int> MAX_HOST_CALLS)):
             calls[i].result = c.host[i].result
 
+    cdef bint hot_request(self, int slot, unsigned int seq, unsigned int *kind) noexcept nogil:
+        """Has the thread laid down the request of this number? Its bell may ring all the same."""
+        cdef context *c = self.at(slot)
+        if acquire_u32(&c.hot_seq) != seq:
+            return False
+        kind[0] = acquire_u32(&c.hot_kind)
+        return True
+
+    cdef unsigned int says_cpu(self, int slot) noexcept nogil:
+        """Where the guest says that it ran; good enough for a policy."""
+        return self.at(slot).cpu
+
     cdef bint says_waiting(self, int slot) noexcept nogil:
         """The guest's word, good enough for what it is shown about itself."""
         return self.at(slot).waiting != 0
@@ -136,6 +150,9 @@ cdef class ContextArea:
 
     cdef void set_interrupted(self, int slot) noexcept nogil:
         publish_u32(&self.at(slot).interrupted, 1)
+
+    cdef void set_spin(self, int slot, unsigned int ticks) noexcept nogil:
+        publish_u32(&self.at(slot).spin, ticks)
 
     cdef void publish(self, int slot, unsigned int seq) noexcept nogil:
         publish_u32(&self.at(slot).rep, seq)

@@ -89,6 +89,9 @@ cdef class Platform:
     cdef readonly bint reaps             # it waits for the host's children itself, before and instead of child_died()
     cpdef start(self, PlatformEvents events)                                   # births the zygote; before the sentry's filter
     cpdef int dispatch(self) except -1                                         # takes and serves one notification; 0 if there was none
+    # Spins for a request of a thread that spins as well: 2 one was served, 1 look for other events now but don't sleep, 0 there is none
+    cdef int serve_hot(self) except -1
+    cpdef str statistics(self)                                                 # one line for the debug log
     cpdef GuestThread new_thread(self, Space space)                            # prepares context and nonce; space None: a new Space for it
     cpdef spawn(self, GuestThread thread)  # the zygote makes a stub for a thread with a new Space; on_born follows
     cpdef int child_died(self, int host_pid, int wait_status) except -1        # from the kernel's SIGCHLD reaping

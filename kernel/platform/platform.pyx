@@ -148,6 +148,12 @@ cdef class Platform:
     cpdef int dispatch(self) except -1:
         raise NotImplementedError
 
+    cdef int serve_hot(self) except -1:
+        return 0
+
+    cpdef str statistics(self):
+        return ""
+
     cpdef GuestThread new_thread(self, Space space):
         raise NotImplementedError
 

@@ -4,6 +4,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
+from kernel.platform.handover cimport Handover
 from kernel.platform.notify cimport Listener, seccomp_notif
 from kernel.platform.platform cimport Platform
 from kernel.platform.thread cimport SystrapThread
@@ -16,6 +17,8 @@ cdef class SystrapPlatform(Platform):
     cdef readonly bint sync_wake_up      # the answer brings us to the caller's processor (Linux 6.6)
     cdef readonly dict counters
     cdef Listener bells
+    cdef readonly Handover handover
+    cdef bint hot_allowed
     cdef FrameLayout layout
     cdef Zygote zygote
     cdef SystrapThread zygote_thread
@@ -27,6 +30,7 @@ cdef class SystrapPlatform(Platform):
     cdef seccomp_notif notification
 
     cdef int on_bell(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1
+    cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1
     cdef int on_request(self, SystrapThread thread, uint64_t kind) except -1
     cdef int on_done(self, SystrapThread thread) except -1
     cdef int on_zygote_idle(self) except -1

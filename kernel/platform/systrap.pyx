@@ -51,8 +51,9 @@ cdef enum:
 cdef class SystrapPlatform(Platform):
     """One per sandbox."""
 
-    def __cinit__(self, bint strict=False, bint sync_wake_up=True):
+    def __cinit__(self, bint strict=False, bint sync_wake_up=True, bint hot=True):
         self.strict = strict
+        self.hot_allowed = hot
         self.sync_wake_up = sync_wake_up
         self.listener = -1
         self.layout = FrameLayout()
@@ -88,6 +89,7 @@ cdef class SystrapPlatform(Platform):
         thread.listener = self.bells
         self.listener = self.bells.fd
         self.sync_wake_up = self.sync_wake_up and self.bells.set_sync_wake_up(True)
+        self.handover = Handover(self.bells, self.sync_wake_up, self.hot_allowed)
         self.zygote_thread = thread
 
     @property
@@ -111,6 +113,22 @@ cdef class SystrapPlatform(Platform):
         else:
             self.on_lane_b(<SystrapThread> found, note)
         return 1
+
+    cpdef str statistics(self):
+        cdef Handover h = self.handover
+        return f"platform: {self.counters}, {h.nr_heated} times hot, {h.nr_hot_requests} requests so, {h.nr_preempted} times preempted"
+
+    cdef int serve_hot(self) except -1:
+        cdef SystrapThread thread
+        if not self.handover.hot:
+            return 0
+        if self.handover.time_to_look():
+            return 1
+        thread = self.handover.next_request()
+        if thread is None:
+            return 0
+        self.new_request(thread, thread.seq + 1, thread.hot_kind, 0)
+        return 2
 
     cpdef GuestThread new_thread(self, Space space):
         cdef SystrapThread thread = SystrapThread()
@@ -174,18 +192,7 @@ cdef class SystrapPlatform(Platform):
         """The table of the bell protocol."""
         cdef int state = thread.state
         if seq == thread.seq + 1 and state == GUEST:
-            thread.seq = seq
-            thread.notification = id
-            thread.state = SERVING
-            thread.held = True
-            if thread.newborn:
-                thread.newborn = False
-                self.births.pop(thread.nonce, None)
-                if thread.leads():
-                    thread.stub.area.forget_memfd()
-            if thread.released:          # it was killed on its way to us
-                return 0
-            return self.on_request(thread, kind)
+            return self.new_request(thread, seq, kind, id)
         if seq != thread.seq or seq == 0:
             return self.breach(thread, f"sequence number {seq} after {thread.seq}, state {state}")
         if state == SERVING or state == PARKED or state == ARMED:
@@ -196,6 +203,25 @@ cdef class SystrapPlatform(Platform):
             return 0
         self.counters["answered again"] += 1
         thread.answer_again(id)
+        return 0
+
+    cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1:
+        """id 0: there is no notification, the thread spins."""
+        thread.seq = seq
+        thread.notification = id
+        thread.state = SERVING
+        thread.held = True
+        if thread.newborn:
+            thread.newborn = False
+            self.births.pop(thread.nonce, None)
+            if thread.leads():
+                thread.stub.area.forget_memfd()
+        if thread.released:              # it was killed on its way to us
+            return 0
+        self.handover.came(thread, self.bound)
+        self.on_request(thread, kind)
+        if thread.hot and thread.state != GUEST:
+            self.handover.hurry(thread)
         return 0
 
     cdef int on_request(self, SystrapThread thread, uint64_t kind) except -1:
@@ -353,6 +379,7 @@ cdef class SystrapPlatform(Platform):
 
     cdef int unbind(self, int tid) except -1:
         cdef SystrapThread thread = self.bound.pop(tid)
+        self.handover.gone(thread)
         self.by_tid[tid] = NULL
         thread.stub.tids.discard(tid)
         return 0
@@ -371,6 +398,7 @@ cdef class SystrapPlatform(Platform):
         for tid in space.tids:
             self.by_tid[tid] = NULL
             thread = self.bound.pop(tid)
+            self.handover.gone(thread)
             thread.state = GONE
             thread.held = False
         for thread in space.threads:     # those that were never born

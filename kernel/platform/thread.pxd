@@ -29,6 +29,10 @@ cdef class SystrapThread(MachineThread):
     cdef readonly int state
     cdef readonly unsigned int seq       # of its last request
     cdef uint64_t notification           # 0: none
+    cdef uint64_t answered               # when, in ticks
+    cdef int short_gaps                  # see handover.pyx
+    cdef readonly bint hot               # it spins before it rings
+    cdef unsigned int hot_kind           # of the request that was found
     cdef bint kicked                     # SIG_INTR is on its way
     cdef bint newborn                    # no bell yet
     cdef bint parking

@@ -44,6 +44,7 @@ cdef class Kernel(PlatformEvents):
     cdef int finish(self, Task task, long result) except -1
     cdef int back_to_guest(self, Task task, bint in_call) except -1
     cdef bint allowed(self, Task task) except? False
+    cdef int serve_hot(self) except -1
     cdef int run_events(self, bint platform, bint watches, bint timers) except -1
     cdef int event_failed(self, object error) except -1
     cdef int sweep(self) except -1

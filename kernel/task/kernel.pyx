@@ -73,6 +73,7 @@ cdef class Kernel(PlatformEvents):
         cdef pollfd fds[2]
         cdef timespec timeout
         cdef long long next_ns
+        cdef int hot
         fds[0].fd, fds[0].events = self.platform.listener, POLLIN
         fds[1].fd, fds[1].events = self.host_events.epoll, POLLIN
         while not self.finished:
@@ -82,16 +83,29 @@ cdef class Kernel(PlatformEvents):
                 break
             if self.nr_syscalls - self.swept > CALLS_A_SWEEP:
                 self.sweep()
+            hot = self.serve_hot()
+            if hot == 2:
+                continue
             next_ns = self.timers.next_deadline()
-            if next_ns >= 0:
+            if hot:
+                timeout.tv_sec = timeout.tv_nsec = 0
+            elif next_ns >= 0:
                 next_ns = max(next_ns - self.clock.monotonic_ns(), 0)
                 timeout.tv_sec, timeout.tv_nsec = next_ns // 1000000000, next_ns % 1000000000
-            if ppoll(fds, 2, &timeout if next_ns >= 0 else NULL, NULL) < 0:
+            if ppoll(fds, 2, &timeout if hot or next_ns >= 0 else NULL, NULL) < 0:
                 if host_errno != HOST_EINTR:
                     raise OSError(host_errno, "ppoll")
                 continue
             self.run_events(fds[0].revents != 0, fds[1].revents != 0, next_ns >= 0)
         return self.exit_status
+
+    cdef int serve_hot(self) except -1:
+        self.current = None
+        try:
+            return self.platform.serve_hot()
+        except Exception as error:
+            self.event_failed(error)
+        return 1
 
     cdef int run_events(self, bint platform, bint watches, bint timers) except -1:
         """One round. What fails on behalf of a task outside its handler costs that task's process only."""

@@ -134,8 +134,11 @@ struct context {
     uint64_t xfeatures, xstate_size;
     uint64_t vdso, hwcap, hwcap2, minsigstksz;          /* from its auxiliary vector */
 
-    /* reserved for what comes: several servers, spinning hand-over, rewritten call sites, the window */
-    volatile uint32_t home_server, mode, cpu, hot_seq, hot_rep, site_hits;
+    /* the spinning hand-over: a request lies here while the shim spins for `spin` ticks; 0: ring at once */
+    volatile uint32_t spin, hot_seq, hot_kind, cpu;
+
+    /* reserved for what comes: several servers, rewritten call sites, the window */
+    volatile uint32_t home_server, site_hits;
     uint64_t site_table, window_in, window_out;
 
     struct host_call host[MAX_HOST_CALLS];

@@ -31,7 +31,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
 
     struct context:
         machine machine
-        uint32_t interrupted, ready, waiting, seq, rep, order, then_resume, nr_host_calls
+        uint32_t interrupted, ready, waiting, seq, rep, order, then_resume, nr_host_calls, spin, hot_seq, hot_kind, cpu
         uint64_t nonce, child, clear_tid
         uint32_t ids[NR_IDS]
         report report
