@@ -81,7 +81,7 @@ class Sandbox:
         if self.log_fd >= 0:
             watchdog.start(self.log_fd)
         platform = PLATFORM or platforms.find(args.platform)
-        kernel.platform = platform(strict=args.strict) if args.platform == "systrap" else platform()
+        kernel.platform = platform(strict=args.strict, patching=args.syscall_patching) if args.platform == "systrap" else platform()
         if not kernel.platform.reaps:
             kernel.reap_children()
         kernel.platform.start(kernel)

@@ -247,7 +247,7 @@ cpdef tuple unmap(MM mm, Task task, unsigned long start, unsigned long end):
         return [], gone
     put_files(gone)
     mm.leave(task, start, end)
-    return [unmap_call(start, end)], gone
+    return [unmap_call(max(start, mm.low), end)], gone     # below it the platform may have pages of its own
 
 
 cdef int check_split(MM mm, unsigned long start, unsigned long end) except -1:

@@ -170,6 +170,7 @@ cdef class ContextArea:
         if not valid_image(offset, size):
             return False
         memcpy(<char *> self.at(slot) + offset, data, size)
+        self.at(slot).live = 0           # leaving loads it
         return True
 
     cdef unsigned long own_xsave(self, int slot) noexcept nogil:

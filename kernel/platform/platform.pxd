@@ -19,6 +19,8 @@ cdef class PlatformEvents:               # the kernel's side; kernel.task.kernel
     cdef int on_host_calls(self, GuestThread thread, HostCall *calls, int count) except -1   # done (or one failed: the rest were not made)
     cdef int on_clone(self, GuestThread thread, long error) except -1  # fork() or clone_thread() without result given ended; 0 or -errno
     cdef int on_born(self, GuestThread thread) except -1  # a new stub or thread said hello and waits for its first order
+    # of a private mapping without write permission that holds all of [start, end): its PROT_*; else 0
+    cdef int code_protection(self, GuestThread thread, unsigned long start, unsigned long end) noexcept
     cdef int on_breach(self, GuestThread thread, str what) except -1  # broke the protocol: its stub was killed; on_space_dead follows
     cdef int on_space_dead(self, Space space, int wait_status) except -1       # the stub's host process is gone
 

@@ -32,6 +32,9 @@ cdef class PlatformEvents:
     cdef int on_born(self, GuestThread thread) except -1:
         raise NotImplementedError
 
+    cdef int code_protection(self, GuestThread thread, unsigned long start, unsigned long end) noexcept:
+        return 0
+
     cdef int on_breach(self, GuestThread thread, str what) except -1:
         raise NotImplementedError
 

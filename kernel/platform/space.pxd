@@ -3,10 +3,12 @@
 
 from kernel.platform.border cimport ContextArea
 from kernel.platform.platform cimport Space
+from kernel.platform.sites cimport Sites
 
 
 cdef class StubSpace(Space):
     cdef ContextArea area
+    cdef Sites sites
     cdef bytearray taken                 # per slot: 0 free, 1 in use
     cdef dict dying                      # slot -> host tid of a thread told to exit, until the host says that it is gone
     cdef set gone                        # host tids that went; the platform forgets them

@@ -32,6 +32,7 @@ cdef class StubSpace(Space):
 
     def __cinit__(self):
         self.area = ContextArea()
+        self.sites = Sites()
         self.taken = bytearray(NSLOT)
         self.dying = {}
         self.gone = set()

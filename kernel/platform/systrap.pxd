@@ -18,7 +18,7 @@ cdef class SystrapPlatform(Platform):
     cdef readonly dict counters
     cdef Listener bells
     cdef readonly Handover handover
-    cdef bint hot_allowed
+    cdef bint hot_allowed, patching
     cdef FrameLayout layout
     cdef Zygote zygote
     cdef SystrapThread zygote_thread
@@ -32,6 +32,10 @@ cdef class SystrapPlatform(Platform):
     cdef int on_bell(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1
     cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1
     cdef int on_request(self, SystrapThread thread, uint64_t kind) except -1
+    cdef bint rewrite(self, SystrapThread thread) except -1
+    cdef int rewritten(self, SystrapThread thread, int calls_made) except -1
+    cdef int after_rewriting(self, SystrapThread thread) except -1
+    cdef int on_fault(self, SystrapThread thread) except -1
     cdef int on_done(self, SystrapThread thread) except -1
     cdef int on_zygote_idle(self) except -1
     cdef int on_hello(self, int pid, uint64_t nonce, uint64_t id) except -1

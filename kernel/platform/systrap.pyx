@@ -9,19 +9,21 @@ Absent: rewriting of call sites, the window, spinning. What the context has rese
 
 from cpython.object cimport PyObject
 from libc.errno cimport EINTR
-from libc.signal cimport SIGKILL
+from libc.signal cimport SIGILL, SIGKILL, SIGSEGV
 from libc.stdlib cimport calloc, free
 from posix.signal cimport kill
 
 from kernel.abi.errno cimport Errno
 from kernel.platform.log import log
 from kernel.platform.notify cimport Listener, seccomp_notif
-from kernel.platform.platform cimport GuestThread, Platform, PlatformEvents, Space
+from kernel.platform.platform cimport GuestThread, HostCall, Platform, PlatformEvents, Space
+from kernel.platform.sites cimport A_CALL, COMPARED, NO_SITE, SITE_CALLS, Middle, Sites
 from kernel.platform.space cimport StubSpace
 from kernel.platform.thread cimport ARMED, EXITING, GONE, GUEST, HELLO, PARKED, SERVING, STARTING, SystrapThread
+from kernel.platform.thread cimport MAP_TABLE, NO_REWRITING, WRITE_CODE
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, GUEST_END, K_DONE, K_FAULT, K_FUTEX, K_SYSCALL, NR_BELL, NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST,
-    ORDER_RESUME, ORDER_THREAD, RAX,
+    CTX_BASE, GUEST_END, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, NR_BELL, NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST,
+    ORDER_RESUME, ORDER_THREAD, RAX, SITE_BYTES, SITE_SLOTS,
 )
 from kernel.platform.x86_64.frame cimport FrameLayout
 from kernel.platform.zygote cimport Zygote
@@ -44,16 +46,17 @@ cdef enum:
     HWCAP2_FSGSBASE = 2
     NR_TIDS = 4194305                    # PID_MAX_LIMIT + 1
     X32_BIT = 0x40000000
-    MIN_ADDRESS = 0x10000                # mmap_min_addr
+    MIN_ADDRESS = SITE_SLOTS + SITE_BYTES        # mmap_min_addr; below lies the table of rewritten sites
     SMALLEST_FRAME = 2048
 
 
 cdef class SystrapPlatform(Platform):
     """One per sandbox."""
 
-    def __cinit__(self, bint strict=False, bint sync_wake_up=True, bint hot=True):
+    def __cinit__(self, bint strict=False, bint sync_wake_up=True, bint hot=True, bint patching=True):
         self.strict = strict
         self.hot_allowed = hot
+        self.patching = patching
         self.sync_wake_up = sync_wake_up
         self.listener = -1
         self.layout = FrameLayout()
@@ -62,7 +65,7 @@ cdef class SystrapPlatform(Platform):
         self.births = {}
         self.spaces = {}
         self.bound = {}
-        self.counters = {"again": 0, "answered again": 0, "breaches": 0}
+        self.counters = {"again": 0, "answered again": 0, "breaches": 0, "rewritten": 0}
         self.by_tid = <PyObject **> calloc(NR_TIDS, sizeof(void *))
         if self.by_tid == NULL:
             raise MemoryError()
@@ -230,24 +233,80 @@ cdef class SystrapPlatform(Platform):
         if kind == K_DONE:
             thread.stub.area.take_report(thread.slot, &thread.said)
             return self.on_done(thread)
-        if must_be_done and kind != K_FAULT or kind < K_SYSCALL or kind > K_FUTEX:
+        if must_be_done and kind != K_FAULT or kind < K_SYSCALL or kind > K_SITE:
             return self.breach(thread, f"request of kind {kind} after order {thread.order}")
         thread.stub.area.take(thread.slot, &thread.machine, &thread.said)
         thread.then_resume = True
         thread.order = ORDER_RESUME
         thread.original = -1
         thread.child = None
-        if kind == K_SYSCALL:
-            thread.original = <int> thread.machine.regs[RAX]
-            if thread.said.arch == AUDIT_ARCH_X86_64 and (thread.original < 0 or not thread.original & X32_BIT):
-                return self.events.on_syscall(thread)
-            return self.events.on_foreign_syscall(thread)
+        thread.site_shown = kind == K_SITE
+        if kind == K_SYSCALL or kind == K_SITE:
+            if (self.patching and thread.said.trapped and thread.said.arch == AUDIT_ARCH_X86_64
+                    and thread.stub.sites.often(thread.call_end()) and self.rewrite(thread)):
+                return 0
+            return self.after_rewriting(thread)
         if kind == K_FAULT:
-            return self.events.on_fault(thread, thread.said.signo & 31 or 11, thread.said.code, thread.said.address)
+            return self.on_fault(thread)
         if kind == K_FUTEX:
             thread.original = <int> thread.machine.regs[RAX]
             return self.events.on_futex_interrupt(thread)
         return self.events.on_interrupt(thread)
+
+    cdef bint rewrite(self, SystrapThread thread) except -1:
+        """Orders that the site of the thread's call be rewritten; the request goes on afterwards. False if it can't be."""
+        cdef Sites sites = thread.stub.sites
+        cdef HostCall calls[SITE_CALLS]
+        cdef uint64_t back = thread.call_end()
+        cdef int protection = self.events.code_protection(thread, back - 8, back + 8)
+        if protection and not sites.mapped:
+            sites.map_call(calls)
+            thread.rewriting = MAP_TABLE
+        elif protection and sites.plan(thread.stub, back, protection, calls):
+            thread.rewriting = WRITE_CODE
+        else:
+            sites.never(back)
+            return False
+        sites.busy += 1
+        thread.host_calls(calls, 1 if thread.rewriting == MAP_TABLE else SITE_CALLS, False)
+        return True
+
+    cdef int rewritten(self, SystrapThread thread, int calls_made) except -1:
+        """The order was carried out, or failed: then the site traps for ever."""
+        cdef Sites sites = thread.stub.sites
+        cdef bint mapped = thread.rewriting == MAP_TABLE and calls_made == 1 and thread.calls[0].result == SITE_SLOTS
+        cdef bint written = thread.rewriting == WRITE_CODE and calls_made == SITE_CALLS and thread.calls[1].result == 0
+        thread.rewriting = NO_REWRITING
+        sites.busy -= 1
+        if mapped:
+            sites.mapped = True
+            if self.rewrite(thread):
+                return 0
+        elif written:
+            self.counters["rewritten"] += 1
+        else:
+            sites.never(thread.call_end())
+        return self.after_rewriting(thread)
+
+    cdef int after_rewriting(self, SystrapThread thread) except -1:
+        """The system call itself; a site that was only shown is gone to again."""
+        if thread.site_shown:
+            return self.events.on_interrupt(thread)
+        thread.original = <int> thread.machine.regs[RAX]
+        if thread.said.arch == AUDIT_ARCH_X86_64 and (thread.original < 0 or not thread.original & X32_BIT):
+            return self.events.on_syscall(thread)
+        return self.events.on_foreign_syscall(thread)
+
+    cdef int on_fault(self, SystrapThread thread) except -1:
+        cdef Middle middle = NO_SITE
+        if thread.stub.sites.mapped and (thread.said.signo == SIGILL or thread.said.signo == SIGSEGV):
+            middle = thread.stub.sites.middle(thread.stub, &thread.machine)
+        if middle == A_CALL:
+            thread.said.arch = AUDIT_ARCH_X86_64
+            return self.after_rewriting(thread)
+        if middle == COMPARED:
+            return self.events.on_interrupt(thread)
+        return self.events.on_fault(thread, thread.said.signo & 31 or 11, thread.said.code, thread.said.address)
 
     cdef int on_done(self, SystrapThread thread) except -1:
         """An order was carried out, or failed. Results are the guest's word and concern itself only."""
@@ -258,6 +317,8 @@ cdef class SystrapPlatform(Platform):
             return self.on_zygote_done(order, result)
         if order == ORDER_HOST:
             thread.stub.area.take_results(thread.slot, thread.calls, thread.nr_calls)
+            if thread.rewriting:
+                return self.rewritten(thread, max(0, min(result, thread.nr_calls)))
             return self.events.on_host_calls(thread, thread.calls, max(0, min(result, thread.nr_calls)))
         if (order == ORDER_FORK or order == ORDER_THREAD) and result == -EINTR:
             thread.order_birth(order)

@@ -21,6 +21,12 @@ cpdef enum:                              # SystrapThread.state
     GONE                                 # its process is dead
 
 
+cdef enum Rewriting:                     # an order of the platform's own, in the middle of a request
+    NO_REWRITING
+    MAP_TABLE
+    WRITE_CODE
+
+
 cdef class SystrapThread(MachineThread):
     cdef StubSpace stub                  # space, with its type
     cdef Listener listener
@@ -36,17 +42,20 @@ cdef class SystrapThread(MachineThread):
     cdef bint kicked                     # SIG_INTR is on its way
     cdef bint newborn                    # no bell yet
     cdef bint parking
+    cdef bint site_shown                 # its request is about a site, not a call
     cdef bint released                   # the kernel has forgotten it; its process dies, or it exits
     cdef unsigned long nonce             # what it says in its hello
     cdef unsigned int order              # the last one
     cdef bint then_resume
     cdef HostCall calls[MAX_HOST_CALLS]
+    cdef int rewriting                   # what the calls are for: see Rewriting
     cdef int nr_calls
     cdef int next_call                   # calls before it have been seen as notifications
     cdef SystrapThread child             # that it is ordered to make
     cdef list donations                  # [(our descriptor, number)] that wait for its next bell
 
     cdef bint leads(self) noexcept
+    cdef uint64_t call_end(self) noexcept
     cdef void new_nonce(self)
     cdef void answer(self) noexcept
     cdef void answer_again(self, uint64_t notification) noexcept

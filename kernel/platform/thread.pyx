@@ -15,7 +15,7 @@ from kernel.abi.errno cimport Errno
 from kernel.platform.log import log
 from kernel.platform.x86_64.abi cimport (
     FD_CONTEXTS, FD_DONATED, FORK_FLAGS, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD,
-    SIG_INTR,
+    RIP, SIG_INTR,
 )
 from kernel.platform.x86_64.state cimport MachineThread
 
@@ -68,6 +68,7 @@ cdef class SystrapThread(MachineThread):
         """The child's slot has its parent's number, so that the inherited alternate stack is right."""
         (<SystrapThread> child).slot = self.slot
         (<SystrapThread> child).stub.claim_slot(self.slot)
+        (<SystrapThread> child).stub.sites = self.stub.sites.copy()
         return self.give_birth(<SystrapThread> child, ORDER_FORK, then_resume)
 
     cdef int clone_thread(self, GuestThread child, bint then_resume) except -1:
@@ -124,6 +125,10 @@ cdef class SystrapThread(MachineThread):
 
     cdef bint leads(self) noexcept:
         return self.host_tid == self.stub.host_pid
+
+    cdef uint64_t call_end(self) noexcept:
+        """The address behind the system call instruction of its request."""
+        return self.machine.regs[RIP] + (2 if self.site_shown else 0)
 
     cdef void new_nonce(self):
         if self.nonce:

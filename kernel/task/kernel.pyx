@@ -14,6 +14,8 @@ from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
 
 from kernel.abi.errno cimport EAGAIN, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
 from kernel.abi.signal cimport SIGKILL, SIGSEGV, SIGSYS
+from kernel.abi.mm cimport MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE
+from kernel.mm.mm cimport VMA
 from kernel.platform.platform cimport HostCall, Space
 from kernel.signal.deliver cimport STAY, deliver
 from kernel.signal.pending cimport fault_info
@@ -381,6 +383,16 @@ cdef class Kernel(PlatformEvents):
         if task.mm.space is None:
             task.mm.space = thread.space
         return self.back_to_guest(task, False)
+
+    cdef int code_protection(self, GuestThread thread, unsigned long start, unsigned long end) noexcept:
+        cdef Task task = <Task> thread.task
+        cdef VMA vma
+        if task is None or task.mm is None:
+            return 0
+        vma = task.mm.find(start)
+        if vma is None or vma.end < end or not vma.flags & MAP_PRIVATE or vma.prot & (PROT_READ | PROT_WRITE | PROT_EXEC) != PROT_READ | PROT_EXEC:
+            return 0
+        return vma.prot
 
     cdef int on_breach(self, GuestThread thread, str what) except -1:
         cdef Task task = <Task> thread.task

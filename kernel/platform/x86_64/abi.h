@@ -12,10 +12,21 @@
 #define GUEST_END   0x7ffe00000000
 #define CTX_BASE    0x7fff00000000  /* the contexts of this address space: NSLOT slots */
 #define SHIM_BASE   0x7fffff000000
-#define SHIM_SIZE   0x1000
+#define SHIM_SIZE   0x7000
+#define SITE_STUBS  0x7fffff003000  /* where rewritten calls arrive: SITE_STUB bytes for each */
+#define SITE_STUB   16
 #define RO_PAGE     0x7fffff100000  /* one page for the whole sandbox, read-only here */
 #define STACK_LOW   0x7fffff200000  /* the stack that exec made lies above; the zygote unmaps it */
 #define STACK_HIGH  0x7ffffffff000
+
+/* Rewritten call sites: `jmp *slot`. Guest memory of the process, below what guests may map; the third byte of a slot's address
+   is 0x06, which no instruction begins with, so that a jump into the middle of the old `mov; syscall` faults. */
+#define SITE_SLOTS  0x60000         /* NSITE addresses of stubs */
+#define SITE_RECORDS 0x68000        /* NSITE struct site */
+#define SITE_BYTES  0x10000
+#define NSITE       1024
+#define PLAIN_FLAGS 0x200ad7        /* those that arithmetic sets, IF and ID: no trap flag, no direction flag */
+#define CANARY      0x5e17          /* at %gs:C_CANARY: the base is a context, not the guest's own */
 
 /* a slot: what one thread owns. Aligned to its size, so the stack pointer of a handler finds its context by masking */
 #define SLOT        0x10000
@@ -41,6 +52,7 @@
 #define MAX_HOST_CALLS 40           /* an execve in one go */
 #define NR_IDS 7                    /* of struct context.ids */
 #define HOST_CMPXCHG 0xf0000001     /* in a list of host calls: (address, expected, new) on 32 bits; the old value or -EFAULT */
+#define HOST_CMPXCHG8 0xf0000002    /* the same on 64 bits: 0, 1 if it was another value, or -EFAULT */
 
 /* why the shim rings */
 #define K_SYSCALL   1
@@ -48,6 +60,7 @@
 #define K_INTERRUPT 3
 #define K_DONE      4               /* an order was carried out, or failed */
 #define K_FUTEX     5               /* a native futex wait was broken off by SIG_INTR */
+#define K_SITE      6               /* a call that the shim answers itself traps often; rip is at the call, which was not made */
 
 /* what the sentry orders */
 #define ORDER_RESUME 0
@@ -83,6 +96,10 @@
 #define C_INTERRUPTED 0xb0
 #define C_READY 0xb4
 #define C_WAITING 0xb8
+#define C_CANARY 0xbc
+#define C_LIVE  0xc0
+#define C_COMPARED 0xc8
+#define C_TAIL  0xd0
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -103,7 +120,15 @@ struct report {
     uint64_t address;               /* of a fault */
     uint32_t arch, trap;            /* AUDIT_ARCH_* of a system call; trap number of a fault */
     uint64_t error;                 /* processor's error code of a fault */
+    uint32_t trapped, pad;          /* a system call that came by SIGSYS, not from a rewritten site */
     int64_t result;                 /* of clone; for ORDER_HOST how many calls were made */
+};
+
+/* a rewritten call site */
+struct site {
+    uint64_t back;                  /* address behind the syscall instruction */
+    int32_t number;                 /* what the site loads into eax; -1: nothing */
+    int32_t compare;                /* what rax is compared with behind the call; 0: nothing */
 };
 
 struct host_call {
@@ -117,6 +142,10 @@ struct context {
     volatile uint32_t interrupted;  /* 0xb0 SIG_INTR hit the shim: ask again instead of leaving */
     volatile uint32_t ready;        /* 0xb4 a newborn's signal stack is in place; until then no SIG_INTR is sent */
     volatile uint32_t waiting;      /* 0xb8 in a native futex wait; for those who look at /proc */
+    uint32_t canary;                /* 0xbc written by the thread itself */
+    volatile uint32_t live;         /* 0xc0 the guest's vectors are in the registers: 1, also saved at xsave: 2 */
+    uint32_t pad;
+    uint64_t compared, tail;        /* 0xc8 site with a comparison behind its call: with what, and where to go on; tail 0: none */
     volatile uint32_t seq, rep;     /* number of the last request, number of the last answer */
 
     uint32_t order;
@@ -137,9 +166,11 @@ struct context {
     /* the spinning hand-over: a request lies here while the shim spins for `spin` ticks; 0: ring at once */
     volatile uint32_t spin, hot_seq, hot_kind, cpu;
 
-    /* reserved for what comes: several servers, rewritten call sites, the window */
-    volatile uint32_t home_server, site_hits;
-    uint64_t site_table, window_in, window_out;
+    volatile uint32_t site_hits;    /* calls that trapped and were answered here */
+
+    /* reserved for what comes: several servers, the window */
+    volatile uint32_t home_server;
+    uint64_t window_in, window_out;
 
     struct host_call host[MAX_HOST_CALLS];
 };
@@ -150,6 +181,10 @@ _Static_assert(offsetof(struct context, stack) == C_STACK, "C_STACK");
 _Static_assert(offsetof(struct context, interrupted) == C_INTERRUPTED, "C_INTERRUPTED");
 _Static_assert(offsetof(struct context, ready) == C_READY, "C_READY");
 _Static_assert(offsetof(struct context, waiting) == C_WAITING, "C_WAITING");
+_Static_assert(offsetof(struct context, canary) == C_CANARY, "C_CANARY");
+_Static_assert(offsetof(struct context, live) == C_LIVE, "C_LIVE");
+_Static_assert(offsetof(struct context, compared) == C_COMPARED, "C_COMPARED");
+_Static_assert(offsetof(struct context, tail) == C_TAIL, "C_TAIL");
 _Static_assert(sizeof(struct context) <= SLOT_XSAVE, "a context is one page");
 #endif
 #endif

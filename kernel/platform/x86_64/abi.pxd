@@ -9,9 +9,10 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         RAX, RDI, RSI, RDX, R10, R8, R9, RCX, R11, RBX, RBP, R12, R13, R14, R15, RSP, RIP, RFL, NREG
         SLOT, NSLOT, CTX_SIZE, SLOT_XSAVE, SLOT_WINDOW, SLOT_STACK
         NR_HELLO, NR_BELL, FORK_FLAGS, THREAD_FLAGS, SIG_INTR, FD_CONTEXTS, FD_RO_PAGE, FD_DONATED, MAX_HOST_CALLS, NR_IDS
-        K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX
+        K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX, K_SITE
+        NSITE, SITE_SLOTS, SITE_RECORDS, SITE_BYTES, SITE_STUB
         ORDER_RESUME, ORDER_HOST, ORDER_FORK, ORDER_THREAD, ORDER_EXIT, ORDER_CLEAR
-    const uint64_t CTX_BASE, GUEST_END, STACK_LOW, STACK_HIGH, HOST_CMPXCHG
+    const uint64_t CTX_BASE, GUEST_END, STACK_LOW, STACK_HIGH, HOST_CMPXCHG, HOST_CMPXCHG8, SITE_STUBS
 
     struct machine:
         uint64_t regs[NREG]
@@ -22,7 +23,12 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         uint64_t address
         uint32_t arch, trap
         uint64_t error
+        uint32_t trapped
         int64_t result
+
+    struct site:
+        uint64_t back
+        int32_t number, compare
 
     struct host_call:
         uint64_t number
@@ -31,7 +37,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
 
     struct context:
         machine machine
-        uint32_t interrupted, ready, waiting, seq, rep, order, then_resume, nr_host_calls, spin, hot_seq, hot_kind, cpu
+        uint32_t interrupted, ready, waiting, live, seq, rep, order, then_resume, nr_host_calls, spin, hot_seq, hot_kind, cpu
         uint64_t nonce, child, clear_tid
         uint32_t ids[NR_IDS]
         report report

@@ -119,39 +119,113 @@ cmpxchg_begin:
 cmpxchg_end:
     ret
 
-/* void leave(context): into the guest. Only reads the context, so it can be broken off anywhere and done again.
-   The vector state must be loaded here, last: the host resets it whenever it delivers a signal. */
+/* long cmpxchg_code(address, expected, new): eight bytes of code at once. 0, or 1 if others were there; a fault makes it -EFAULT. */
+FUNCTION cmpxchg_code
+    .globl code_begin, code_end
+    mov %rsi, %rax
+code_begin:
+    lock cmpxchg %rdx, (%rdi)
+    setne %al
+    movzbl %al, %eax
+code_end:
+    ret
+
+/* A rewritten call site comes here through its stub, with its number in r11; all else is the guest's, the flags too. Between
+   here and fast_saved a signal finds the guest's state in the registers and undoes what was done (see on_signal). */
+FUNCTION fast_entry
+    mov %gs:C_CANARY, %ecx
+    lea -CANARY(%rcx), %ecx
+    jecxz 1f
+    .globl fast_trap, fast_saved
+fast_trap:                              /* the base is the guest's own: a signal finds the context by the stack */
+    ud2
+1:  rdgsbase %rcx
+    mov %rsp, R_RSP(%rcx)
+    lea SLOT_TOP(%rcx), %rsp
+    pushfq
+    popq R_RFL(%rcx)
+    mov %rax, R_RAX(%rcx)
+    mov %rdi, R_RDI(%rcx)
+    mov %rsi, R_RSI(%rcx)
+    mov %rdx, R_RDX(%rcx)
+    mov %r10, R_R10(%rcx)
+    mov %r8, R_R8(%rcx)
+    mov %r9, R_R9(%rcx)
+    mov %rbx, R_RBX(%rcx)
+    mov %rbp, R_RBP(%rcx)
+    mov %r12, R_R12(%rcx)
+    mov %r13, R_R13(%rcx)
+    mov %r14, R_R14(%rcx)
+    mov %r15, R_R15(%rcx)
+fast_saved:
+    cld
+    mov %rcx, %rdi
+    mov %r11d, %esi
+    jmp on_fast
+
+/* void leave(context): into the guest. Only reads the context, so it can be broken off anywhere and done again. Vector state that
+   is not in the registers must be loaded here, last: the host resets it whenever it delivers a signal.
+   As a system call leaves rcx and r11, a jump is enough; a site that was rewritten with its comparison gets that one's flags. */
 FUNCTION leave
     .globl leave_end
     cmpl $0, C_INTERRUPTED(%rdi)
     jne 1f
+    cmpl $0, C_LIVE(%rdi)
+    jne 2f
     mov C_XSAVE(%rdi), %rcx
     mov $-1, %eax
     mov $-1, %edx
     xrstor64 (%rcx)
-    mov C_FS(%rdi), %rax
+2:  mov C_FS(%rdi), %rax
+    rdfsbase %rcx
+    cmp %rax, %rcx
+    je 3f
     wrfsbase %rax
-    mov C_GS(%rdi), %rax
+3:  mov C_GS(%rdi), %rax
+    test %rax, %rax
+    cmovz %rdi, %rax                    /* a guest that does not use it lends it to us */
+    rdgsbase %rcx
+    cmp %rax, %rcx
+    je 4f
     wrgsbase %rax
-    pushq $0x2b
-    pushq R_RSP(%rdi)
-    pushq R_RFL(%rdi)
-    pushq $0x33
-    pushq R_RIP(%rdi)
-    mov R_RAX(%rdi), %rax
-    mov R_RSI(%rdi), %rsi
-    mov R_RDX(%rdi), %rdx
-    mov R_R10(%rdi), %r10
-    mov R_R8(%rdi), %r8
+4:  mov R_R8(%rdi), %r8
     mov R_R9(%rdi), %r9
-    mov R_RCX(%rdi), %rcx
-    mov R_R11(%rdi), %r11
+    mov R_R10(%rdi), %r10
     mov R_RBX(%rdi), %rbx
     mov R_RBP(%rdi), %rbp
     mov R_R12(%rdi), %r12
     mov R_R13(%rdi), %r13
     mov R_R14(%rdi), %r14
     mov R_R15(%rdi), %r15
+    mov R_RSI(%rdi), %rsi
+    mov R_RDX(%rdi), %rdx
+    mov R_RAX(%rdi), %rax
+    mov R_RIP(%rdi), %rcx
+    cmp R_RCX(%rdi), %rcx
+    jne 6f
+    testl $~PLAIN_FLAGS, R_RFL(%rdi)
+    jnz 6f
+    cmpq $0, C_TAIL(%rdi)
+    jne 5f
+    mov R_R11(%rdi), %r11
+    pushq R_RFL(%rdi)
+    popfq
+    mov R_RSP(%rdi), %rsp
+    mov R_RDI(%rdi), %rdi
+    jmp *%rcx
+5:  mov C_TAIL(%rdi), %rcx
+    mov C_COMPARED(%rdi), %r11
+    mov R_RSP(%rdi), %rsp
+    mov R_RDI(%rdi), %rdi
+    cmp %r11, %rax
+    jmp *%rcx
+6:  pushq $0x2b
+    pushq R_RSP(%rdi)
+    pushq R_RFL(%rdi)
+    pushq $0x33
+    pushq R_RIP(%rdi)
+    mov R_RCX(%rdi), %rcx
+    mov R_R11(%rdi), %r11
     mov R_RDI(%rdi), %rdi
     iretq
 leave_end:
@@ -275,5 +349,14 @@ FUNCTION make_thread
     xor %edi, %edi
     HOST exit
     ud2
+
+    .section .stubs, "ax"
+    .set site, 0
+    .rept NSITE
+    .balign SITE_STUB
+    mov $site, %r11d
+    jmp fast_entry
+    .set site, site + 1
+    .endr
 
     .section .note.GNU-stack, "", @progbits

@@ -21,6 +21,9 @@ enum { AT_HWCAP = 16, AT_HWCAP2 = 26, AT_SYSINFO_EHDR = 33, AT_MINSIGSTKSZ = 51 
 enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
 #define AUDIT_ARCH_X86_64 0xc000003e
 #define FP_XSTATE_MAGIC1 0x46505853
+#define COMPARISON_BYTES 6      /* of cmp $imm32, %rax */
+#define SITE_LENGTH 7           /* of mov $imm32, %eax; syscall */
+#define RESUME_FLAG 0x10000     /* in flags that a fault saved */
 
 /* the kernel's signal frame, as far as we read it */
 enum { G_R8, G_R9, G_R10, G_R11, G_R12, G_R13, G_R14, G_R15, G_RDI, G_RSI, G_RBP, G_RBX, G_RDX, G_RAX, G_RCX, G_RSP, G_RIP, G_RFL,
@@ -34,12 +37,15 @@ HIDDEN long ring(long seq, long kind);
 HIDDEN long futex_native(struct context *c);
 HIDDEN void clear_word(uint64_t address);
 HIDDEN long cmpxchg_word(uint64_t address, uint64_t expected, uint64_t desired);
+HIDDEN long cmpxchg_code(uint64_t address, uint64_t expected, uint64_t desired);
 HIDDEN long make_process(struct context *c, uint64_t nonce);
 HIDDEN long make_thread(struct context *c, uint64_t nonce, uint64_t child);
 HIDDEN NORETURN void leave(struct context *c);
 HIDDEN NORETURN void start_over(struct context *c, long kind);
 HIDDEN NORETURN void nested_return(uint64_t *gregs, uint64_t fpstate);
+HIDDEN NORETURN void serve(struct context *c, long kind);
 HIDDEN extern char futex_begin[], futex_end[], leave_end[], signal_entry[], clear_begin[], clear_end[], cmpxchg_begin[], cmpxchg_end[];
+HIDDEN extern char code_begin[], code_end[], fast_entry[], fast_saved[];
 
 static long sys(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
@@ -62,6 +68,15 @@ static void clear_and_wake(uint64_t address)
     sys(SYS_futex, address, FUTEX_WAKE, 1, 0, 0);
 }
 
+static long make_host_call(struct host_call *call)
+{
+    if (call->number == HOST_CMPXCHG)
+        return cmpxchg_word(call->args[0], call->args[1], call->args[2]);
+    if (call->number == HOST_CMPXCHG8)
+        return cmpxchg_code(call->args[0], call->args[1], call->args[2]);
+    return host_call(call);
+}
+
 /* How many calls were made; the last of them failed if it is not the last of all. EINTR means that SIG_INTR took the call's
    notification away; there is at most one such signal before the next request, so this ends. */
 static unsigned make_host_calls(struct context *c, int *failed)
@@ -72,7 +87,7 @@ static unsigned make_host_calls(struct context *c, int *failed)
     while (i < c->nr_host_calls && i < MAX_HOST_CALLS && !*failed) {
         struct host_call *call = &c->host[i++];
         do
-            call->result = call->number == HOST_CMPXCHG ? cmpxchg_word(call->args[0], call->args[1], call->args[2]) : host_call(call);
+            call->result = make_host_call(call);
         while (call->result == -EINTR);
         *failed = (uint64_t)call->result > -4096UL;
     }
@@ -140,10 +155,23 @@ static void spin(struct context *c, uint32_t seq, long kind)
         asm volatile("pause");
 }
 
+/* From a rewritten site the vectors come in their registers, where they stay: nothing here uses them. The sentry may want to see
+   or to change them. */
+static void save_vectors(struct context *c)
+{
+    uint64_t image = (uint64_t)c + SLOT_XSAVE;
+
+    asm volatile("xsaveopt64 (%0)" : : "r"(image), "a"(-1), "d"(-1) : "memory");
+    c->machine.xsave = image;
+    c->live = 2;
+}
+
 /* Asks until answered, then obeys, for ever. A signal may take the bell away (EINTR), an answer may get lost: the sequence
    number tells the sentry what happened. */
 HIDDEN NORETURN void serve(struct context *c, long kind)
 {
+    if (c->live == 1)
+        save_vectors(c);
     for (;; kind = K_DONE) {
         c->interrupted = 0;
         uint32_t seq = ++c->seq;
@@ -162,6 +190,7 @@ HIDDEN NORETURN void serve(struct context *c, long kind)
 HIDDEN NORETURN void child_main(struct context *c)
 {
     c->stack = (uint64_t)c + SLOT_TOP;
+    c->canary = CANARY;
     c->ready = 1;
     __sync_synchronize();
     obey(c);
@@ -170,14 +199,19 @@ HIDDEN NORETURN void child_main(struct context *c)
 
 static void save_registers(struct context *c, const uint64_t *g, uint64_t fpstate, uint64_t sp)
 {
-    uint64_t *r = c->machine.regs;
+    uint64_t *r = c->machine.regs, gs;
 
     r[RAX] = g[G_RAX]; r[RDI] = g[G_RDI]; r[RSI] = g[G_RSI]; r[RDX] = g[G_RDX]; r[R10] = g[G_R10]; r[R8] = g[G_R8];
     r[R9] = g[G_R9]; r[RCX] = g[G_RCX]; r[R11] = g[G_R11]; r[RBX] = g[G_RBX]; r[RBP] = g[G_RBP]; r[R12] = g[G_R12];
     r[R13] = g[G_R13]; r[R14] = g[G_R14]; r[R15] = g[G_R15]; r[RSP] = g[G_RSP]; r[RIP] = g[G_RIP]; r[RFL] = g[G_RFL];
     asm volatile("rdfsbase %0" : "=r"(c->machine.fs));
-    asm volatile("rdgsbase %0" : "=r"(c->machine.gs));
+    asm volatile("rdgsbase %0" : "=r"(gs));
+    if (gs != (uint64_t)c)              /* else the guest does not use it, and what it had last stands */
+        c->machine.gs = gs;
     c->machine.xsave = fpstate;
+    c->live = 0;
+    c->tail = 0;
+    c->report.trapped = 1;
     c->stack = (sp & -64) - 64;
 }
 
@@ -211,6 +245,8 @@ static int skip_guest_access(uint64_t *g)
         g[G_RIP] = (uint64_t)clear_end;
     else if (ip >= (uint64_t)cmpxchg_begin && ip < (uint64_t)cmpxchg_end)
         g[G_RIP] = (uint64_t)cmpxchg_end;
+    else if (ip >= (uint64_t)code_begin && ip < (uint64_t)code_end)
+        g[G_RIP] = (uint64_t)code_end;
     else
         return 0;
     g[G_RAX] = -EFAULT;
@@ -245,57 +281,124 @@ static NORETURN void nested_signal(int signo, const struct siginfo *info, struct
     die(signo);                         /* SIGSYS here: someone jumped to a site with registers that the filter refuses */
 }
 
-/* Who the caller is: the sentry keeps these numbers up to date, and forging them deceives the forger only. */
-static void answer_identity(struct context *c)
+/* Who the caller is, if that is the question: the sentry keeps these numbers up to date, and forging them deceives the forger only. */
+static const volatile uint32_t *identity(const struct context *c)
 {
     static const unsigned char numbers[NR_IDS] = {39, 186, 110, 102, 107, 104, 108};    /* in the order of ids */
-    uint64_t *r = c->machine.regs;
 
     for (unsigned i = 0; i < NR_IDS; i++)
-        if ((uint32_t)r[RAX] == numbers[i] && c->ids[0]) {
-            r[RAX] = c->ids[i];
-            leave(c);
-        }
+        if ((uint32_t)c->machine.regs[RAX] == numbers[i])
+            return c->ids[0] ? &c->ids[i] : 0;
+    return 0;
+}
+
+static int native_futex_call(const uint64_t *r)
+{
+    uint32_t op = r[RSI] & FUTEX_OP;
+
+    return (uint32_t)r[RAX] == SYS_futex
+        && (op == FUTEX_WAIT || op == FUTEX_WAKE || op == FUTEX_WAIT_BITSET || op == FUTEX_WAKE_BITSET);
+}
+
+/* A site that traps for calls which never reach the sentry would never be rewritten: now and then it is shown one, before the
+   call is made. */
+static void show_site(struct context *c)
+{
+    uint32_t n = ++c->site_hits;
+
+    if (n < 4 || n & (n - 1))
+        return;
+    c->machine.regs[RIP] -= 2;
+    serve(c, K_SITE);
 }
 
 /* Calls that need no sentry: getpid and its kin, the native futex on the guest's own memory, and sched_yield. */
 static void answer_locally(struct context *c)
 {
     uint64_t *r = c->machine.regs;
-    uint32_t op = r[RSI] & FUTEX_OP;
+    const volatile uint32_t *id = identity(c);
+    int futex = native_futex_call(r), yield = (uint32_t)r[RAX] == SYS_sched_yield;
 
-    if (c->report.arch != AUDIT_ARCH_X86_64)
+    if (!id && !futex && !yield)
         return;
-    answer_identity(c);
-    if ((uint32_t)r[RAX] == SYS_sched_yield) {
-        r[RAX] = sys(SYS_sched_yield, 0, 0, 0, 0, 0);
-        leave(c);
-    }
-    if ((uint32_t)r[RAX] != SYS_futex)
-        return;
-    if (op == FUTEX_WAIT || op == FUTEX_WAKE || op == FUTEX_WAIT_BITSET || op == FUTEX_WAKE_BITSET) {
+    if (c->report.trapped)
+        show_site(c);
+    if (futex) {
         long result = futex_native(c);
         if (result == -EINTR)
             serve(c, K_FUTEX);
         r[RAX] = result;
-        leave(c);
+    } else
+        r[RAX] = id ? *id : sys(SYS_sched_yield, 0, 0, 0, 0, 0);
+    leave(c);
+}
+
+/* A rewritten call site: fast_entry has saved the registers. The record may be anything, it is in guest memory. */
+HIDDEN NORETURN void on_fast(struct context *c, uint32_t number)
+{
+    const struct site *site = (const struct site *)SITE_RECORDS + number % NSITE;
+    uint64_t *r = c->machine.regs;
+
+    if (r[RFL] & ~(uint64_t)PLAIN_FLAGS)                /* leaving by iretq would fault with NT, and stop at each step with TF */
+        asm volatile("pushq $2; popfq" : : : "cc", "memory");
+    r[RIP] = r[RCX] = site->back;
+    r[R11] = r[RFL];
+    if (site->number >= 0)
+        r[RAX] = site->number;
+    c->tail = site->compare ? site->back + COMPARISON_BYTES : 0;
+    c->compared = site->compare;
+    asm volatile("rdfsbase %0" : "=r"(c->machine.fs));
+    c->live = 1;
+    c->report.trapped = 0;
+    c->report.arch = AUDIT_ARCH_X86_64;
+    c->stack = (uint64_t)c + SLOT_TOP;
+    answer_locally(c);
+    serve(c, K_SYSCALL);
+}
+
+/* A signal hit the way in from a rewritten site, where all registers but three are still the guest's: as if the call had not
+   begun, or, if it can't begin here (the base of %gs is the guest's, or it single-steps), as if it had trapped. True: it trapped. */
+static int undo_fast_entry(int signo, uint64_t *g, struct context *c)
+{
+    uint64_t stub = g[G_RIP] - SITE_STUBS;
+    const struct site *site = (const struct site *)SITE_RECORDS + (stub < NSITE * SITE_STUB ? stub / SITE_STUB : g[G_R11]) % NSITE;
+    int trapped = signo != SIG_INTR;
+
+    if (g[G_RSP] - (uint64_t)c < SLOT)
+        g[G_RSP] = c->machine.regs[RSP];
+    g[G_RFL] &= ~(uint64_t)RESUME_FLAG;
+    g[G_RIP] = site->back;
+    if (!trapped) {
+        g[G_RIP] -= site->number >= 0 ? SITE_LENGTH : 2;
+        return 0;
     }
+    if (site->number >= 0)
+        g[G_RAX] = site->number;
+    return 1;
+}
+
+static int in_fast_entry(uint64_t ip)
+{
+    return ip - SITE_STUBS < NSITE * SITE_STUB || (ip >= (uint64_t)fast_entry && ip < (uint64_t)fast_saved);
 }
 
 HIDDEN NORETURN void on_signal(int signo, struct siginfo *info, struct ucontext *u, struct context *c, uint64_t sp)
 {
     uint64_t *g = u->gregs, *r = c->machine.regs;
+    int call = signo == SIGSYS;
 
-    if (g[G_RIP] - SHIM_BASE < SHIM_SIZE)
+    if (in_fast_entry(g[G_RIP]))
+        call = undo_fast_entry(signo, g, c);
+    else if (g[G_RIP] - SHIM_BASE < SHIM_SIZE)
         nested_signal(signo, info, u, c);
     save_registers(c, g, u->fpstate, sp);
-    if (signo == SIGSYS) {
-        c->report.arch = info->sys.arch;
+    if (call) {
+        c->report.arch = signo == SIGSYS ? info->sys.arch : AUDIT_ARCH_X86_64;
         if (c->report.arch == AUDIT_ARCH_X86_64) {      /* as the syscall instruction leaves them */
             r[RCX] = r[RIP];
             r[R11] = r[RFL];
+            answer_locally(c);
         }
-        answer_locally(c);
         serve(c, K_SYSCALL);
     }
     if (signo == SIG_INTR)
