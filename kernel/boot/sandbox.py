@@ -19,6 +19,7 @@ from kernel.boot.process import ALL_CAPABILITIES, find_program, make_task
 from kernel.boot.seccomp_profile import compile_profile
 from kernel.boot.service import Service, shell_status
 from kernel.ipc.namespace import IpcNamespace
+from kernel.syscalls.copies import pieces
 from kernel.task import watchdog
 from kernel.task.creds import Creds
 from kernel.task.execve import execute
@@ -30,13 +31,15 @@ from kernel.time.clock import Clock
 
 HOST = None  # the Machine; prepare() reads it while the host's files can be seen
 PLATFORM = None  # the class of the chosen platform
+PIECES = ()  # what system calls read and write; for the platform
 
 
 def prepare(platform):
     """Before the fork: everything that needs the host's files. PlatformMissing."""
-    global HOST, PLATFORM
+    global HOST, PLATFORM, PIECES
     PLATFORM = platforms.find(platform)
     tables.load()
+    PIECES = pieces()
     HOST = machine.read_host()
 
 
@@ -85,6 +88,7 @@ class Sandbox:
         if not kernel.platform.reaps:
             kernel.reap_children()
         kernel.platform.start(kernel)
+        kernel.platform.describe(PIECES)
         timeline.mark("sentry: zygote born")
         kernel.limits = {**kernel.platform.limits(), "vdso": kernel.platform.vdso()}
         if args.console_fd >= 0 and not kernel.platform.reaps:  # stubs that are traced would stop for the terminal's signals

@@ -2,6 +2,7 @@
 # The sentry's side of the contexts of one address space.
 
 from kernel.platform.platform cimport HostCall
+from kernel.platform.window cimport Window
 from kernel.platform.x86_64.abi cimport context, machine, report
 
 
@@ -23,6 +24,7 @@ cdef class ContextArea:
     cdef void take(self, int slot, machine *state, report *said) noexcept nogil
     cdef void take_report(self, int slot, report *said) noexcept nogil
     cdef void take_results(self, int slot, HostCall *calls, int count) noexcept nogil
+    cdef bint take_window(self, int slot, Window into) noexcept
     cdef bint hot_request(self, int slot, unsigned int seq, unsigned int *kind) noexcept nogil
     cdef unsigned int says_cpu(self, int slot) noexcept nogil
     cdef bint says_waiting(self, int slot) noexcept nogil
@@ -34,6 +36,9 @@ cdef class ContextArea:
     cdef void put_birth(self, int slot, unsigned long nonce, int child_slot) noexcept nogil
     cdef void put_ids(self, int slot, const unsigned int *ids) noexcept nogil
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil
+    cdef void put_outgoing(self, int slot, Window what, int i, unsigned long at, const void *data, size_t length) noexcept
+    cdef void put_filled(self, int slot, Window what) noexcept
+    cdef const char *outgoing(self, int slot, Window what, int i) noexcept
     cdef void set_interrupted(self, int slot) noexcept nogil
     cdef void set_spin(self, int slot, unsigned int ticks) noexcept nogil
     cdef void publish(self, int slot, unsigned int seq) noexcept nogil

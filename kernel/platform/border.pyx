@@ -12,7 +12,8 @@ from posix.time cimport timespec
 from posix.unistd cimport close, ftruncate
 
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NR_IDS, NSLOT, SLOT, SLOT_XSAVE, context, machine, report,
+    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NR_IDS, NR_PIECES, NSLOT, SLOT, SLOT_WINDOW, SLOT_XSAVE, WINDOW_SIZE, context, machine, piece,
+    report, window,
 )
 
 cdef extern from *:
@@ -97,6 +98,24 @@ cdef class ContextArea:
         for i in range(min(count, <int> MAX_HOST_CALLS)):
             calls[i].result = c.host[i].result
 
+    cdef bint take_window(self, int slot, Window into) noexcept:
+        """The pieces of a request: counts, offsets and lengths are clamped, so that every piece lies in the window. False if there is none."""
+        cdef window *w = <window *> (<char *> self.at(slot) + SLOT_WINDOW)
+        cdef piece *p
+        cdef unsigned int i
+        if not into.begin():
+            return False
+        memcpy(&into.here, w, sizeof(window))
+        into.here.nr_in = min(into.here.nr_in, <unsigned int> NR_PIECES)
+        into.here.nr_out = min(into.here.nr_out, <unsigned int> NR_PIECES)
+        for i in range(into.here.nr_in):
+            p = &into.here.incoming[i]
+            clamp_piece(p)
+            memcpy(into.data + p.offset, <char *> w + p.offset, p.length)
+        for i in range(into.here.nr_out):
+            clamp_piece(&into.here.outgoing[i])
+        return into.here.nr_in + into.here.nr_out > 0
+
     cdef bint hot_request(self, int slot, unsigned int seq, unsigned int *kind) noexcept nogil:
         """Has the thread laid down the request of this number? Its bell may ring all the same."""
         cdef context *c = self.at(slot)
@@ -147,6 +166,17 @@ cdef class ContextArea:
 
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil:
         self.at(slot).clear_tid = address
+
+    cdef void put_outgoing(self, int slot, Window what, int i, unsigned long at, const void *data, size_t length) noexcept:
+        """Bytes of the answer; the caller has found that they fit the piece."""
+        memcpy(<char *> self.at(slot) + SLOT_WINDOW + what.here.outgoing[i].offset + at, data, length)
+
+    cdef const char *outgoing(self, int slot, Window what, int i) noexcept:
+        """For a copy into the guest's memory only: the guest may have changed it meanwhile."""
+        return <char *> self.at(slot) + SLOT_WINDOW + what.here.outgoing[i].offset
+
+    cdef void put_filled(self, int slot, Window what) noexcept:
+        memcpy(self.at(slot).filled, what.filled, sizeof(what.filled))
 
     cdef void set_interrupted(self, int slot) noexcept nogil:
         publish_u32(&self.at(slot).interrupted, 1)
@@ -209,6 +239,12 @@ cdef class ContextArea:
         into.xfeatures = c.xfeatures
         into.xstate_size = c.xstate_size
         into.mxcsr_mask = c.mxcsr_mask
+
+
+cdef void clamp_piece(piece *p) noexcept:
+    if p.offset >= WINDOW_SIZE:
+        p.offset = p.length = 0
+    p.length = min(p.length, <unsigned int> WINDOW_SIZE - p.offset)
 
 
 cdef bint valid_image(unsigned long offset, size_t size) noexcept nogil:

@@ -91,6 +91,7 @@ cdef class Platform:
     cdef readonly bint reaps             # it waits for the host's children itself, before and instead of child_died()
     cpdef start(self, PlatformEvents events)                                   # births the zygote; before the sentry's filter
     cpdef int dispatch(self) except -1                                         # takes and serves one notification; 0 if there was none
+    cpdef describe(self, list pieces)    # [(number, [(COPY_*, argument, bytes, argument that counts or None)])]; an optimisation only
     # Spins for a request of a thread that spins as well: 2 one was served, 1 look for other events now but don't sleep, 0 there is none
     cdef int serve_hot(self) except -1
     cpdef str statistics(self)                                                 # one line for the debug log

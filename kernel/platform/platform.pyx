@@ -151,6 +151,9 @@ cdef class Platform:
     cpdef int dispatch(self) except -1:
         raise NotImplementedError
 
+    cpdef describe(self, list pieces):
+        pass
+
     cdef int serve_hot(self) except -1:
         return 0
 

@@ -117,6 +117,9 @@ cdef class SystrapPlatform(Platform):
             self.on_lane_b(<SystrapThread> found, note)
         return 1
 
+    cpdef describe(self, list pieces):
+        self.zygote.describe(pieces)
+
     cpdef str statistics(self):
         cdef Handover h = self.handover
         return f"platform: {self.counters}, {h.nr_heated} times hot, {h.nr_hot_requests} requests so, {h.nr_preempted} times preempted"
@@ -241,6 +244,7 @@ cdef class SystrapPlatform(Platform):
         thread.original = -1
         thread.child = None
         thread.site_shown = kind == K_SITE
+        thread.has_window = kind == K_SYSCALL
         if kind == K_SYSCALL or kind == K_SITE:
             if (self.patching and thread.said.trapped and thread.said.arch == AUDIT_ARCH_X86_64
                     and thread.stub.sites.often(thread.call_end()) and self.rewrite(thread)):
@@ -294,7 +298,13 @@ cdef class SystrapPlatform(Platform):
             return self.events.on_interrupt(thread)
         thread.original = <int> thread.machine.regs[RAX]
         if thread.said.arch == AUDIT_ARCH_X86_64 and (thread.original < 0 or not thread.original & X32_BIT):
-            return self.events.on_syscall(thread)
+            if not thread.has_window:
+                return self.events.on_syscall(thread)
+            thread.open_window()
+            try:
+                return self.events.on_syscall(thread)
+            finally:
+                thread.close_window(False)
         return self.events.on_foreign_syscall(thread)
 
     cdef int on_fault(self, SystrapThread thread) except -1:

@@ -6,6 +6,7 @@ from libc.stdint cimport uint64_t
 from kernel.platform.notify cimport Listener
 from kernel.platform.platform cimport GuestThread, HostCall
 from kernel.platform.space cimport StubSpace
+from kernel.platform.window cimport Window
 from kernel.platform.x86_64.abi cimport MAX_HOST_CALLS
 from kernel.platform.x86_64.state cimport MachineThread
 
@@ -42,6 +43,8 @@ cdef class SystrapThread(MachineThread):
     cdef bint kicked                     # SIG_INTR is on its way
     cdef bint newborn                    # no bell yet
     cdef bint parking
+    cdef Window window                   # made when first needed
+    cdef bint has_window                 # its request came with one
     cdef bint site_shown                 # its request is about a site, not a call
     cdef bint released                   # the kernel has forgotten it; its process dies, or it exits
     cdef unsigned long nonce             # what it says in its hello
@@ -55,6 +58,8 @@ cdef class SystrapThread(MachineThread):
     cdef list donations                  # [(our descriptor, number)] that wait for its next bell
 
     cdef bint leads(self) noexcept
+    cdef void open_window(self)
+    cdef void close_window(self, bint copied_by_shim) noexcept
     cdef uint64_t call_end(self) noexcept
     cdef void new_nonce(self)
     cdef void answer(self) noexcept

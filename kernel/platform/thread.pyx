@@ -17,6 +17,7 @@ from kernel.platform.x86_64.abi cimport (
     FD_CONTEXTS, FD_DONATED, FORK_FLAGS, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD,
     RIP, SIG_INTR,
 )
+from kernel.platform.window cimport Window
 from kernel.platform.x86_64.state cimport MachineThread
 
 cdef extern from *:
@@ -126,6 +127,24 @@ cdef class SystrapThread(MachineThread):
     cdef bint leads(self) noexcept:
         return self.host_tid == self.stub.host_pid
 
+    cdef void open_window(self):
+        """For the time that a request is served at once."""
+        if self.window is None:
+            self.window = Window()
+        if self.stub.area.take_window(self.slot, self.window):
+            self.stub.window = self.window
+            self.stub.window_slot = self.slot
+
+    cdef void close_window(self, bint copied_by_shim) noexcept:
+        """What the guest is to find in its memory goes with the answer, or, if there is none yet, at once."""
+        if self.stub.window is not self.window:
+            return
+        if self.window.dirty and copied_by_shim:
+            self.stub.area.put_filled(self.slot, self.window)
+        elif self.window.dirty:
+            self.stub.flush_window()
+        self.stub.window = None
+
     cdef uint64_t call_end(self) noexcept:
         """The address behind the system call instruction of its request."""
         return self.machine.regs[RIP] + (2 if self.site_shown else 0)
@@ -156,6 +175,8 @@ cdef class SystrapThread(MachineThread):
     cdef void give_order(self, unsigned int order, bint then_resume) noexcept:
         self.order = order
         self.then_resume = then_resume
+        if self.stub.window is not None:
+            self.close_window(order == ORDER_RESUME)
         self.stub.area.put_order(self.slot, order, then_resume)
         self.answer()
 

@@ -10,4 +10,5 @@ cdef class Zygote:
     cdef Birth birth
     cdef unsigned int *page              # the read-only page of all stubs, writable for us
     cdef int make_page(self) except -1
+    cdef void describe(self, list pieces)
     cdef int take_listener(self, ContextArea area) except -1

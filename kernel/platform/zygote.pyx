@@ -11,10 +11,12 @@ from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, mun
 from posix.signal cimport kill
 from posix.unistd cimport close, ftruncate, write
 
+from libc.stdint cimport uint64_t
+
 import posix
 
 from kernel.platform.border cimport ContextArea
-from kernel.platform.x86_64.abi cimport FD_CONTEXTS, FD_RO_PAGE
+from kernel.platform.x86_64.abi cimport FD_CONTEXTS, FD_RO_PAGE, NR_DESCRIBED
 
 cdef extern from "out/shim/shim_image.h":
     const unsigned char shim_elf[]
@@ -124,6 +126,20 @@ cdef class Zygote:
             raise OSError(errno, "the read-only page")
         self.page = <unsigned int *> where
         return fd
+
+    cdef void describe(self, list pieces):
+        """The table of what calls read and write, for shims to see; see abi.h."""
+        cdef uint64_t *table = <uint64_t *> self.page
+        cdef uint64_t action
+        cdef int shift, number
+        for number, actions in pieces:
+            shift = 0
+            table[number % NR_DESCRIBED] = 0
+            for kind, argument, size, counter in actions:
+                action = kind | argument << 3
+                action |= size << 6 if counter is None else counter << 6 | size << 9
+                table[number % NR_DESCRIBED] |= action << shift
+                shift += 16
 
     cdef int take_listener(self, ContextArea area) except -1:
         """The zygote wakes us when its filter is in place; then its descriptor is fetched."""

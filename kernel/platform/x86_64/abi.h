@@ -33,7 +33,8 @@
 #define NSLOT       1024
 #define CTX_SIZE    0x4000000       /* NSLOT * SLOT */
 #define SLOT_XSAVE  0x1000          /* 12 KiB: vector state that the sentry wrote (births, execve) */
-#define SLOT_WINDOW 0x4000          /* 16 KiB: arguments and results of calls; not used yet */
+#define SLOT_WINDOW 0x4000          /* 16 KiB: what calls read and write: struct window */
+#define WINDOW_SIZE 0x4000
 #define SLOT_STACK  0x8000          /* 32 KiB: the alternate signal stack */
 #define SLOT_TOP    0xffc0          /* where a stack in the slot begins */
 
@@ -53,6 +54,17 @@
 #define NR_IDS 7                    /* of struct context.ids */
 #define HOST_CMPXCHG 0xf0000001     /* in a list of host calls: (address, expected, new) on 32 bits; the old value or -EFAULT */
 #define HOST_CMPXCHG8 0xf0000002    /* the same on 64 bits: 0, 1 if it was another value, or -EFAULT */
+
+/* What a call reads and writes, at RO_PAGE: 64 bits for each number, actions of 16 bits: kind, then the argument (0 to 5) that is
+   the address, then the length: ten bits, or three for the argument that counts and seven for the size of its units */
+#define NR_DESCRIBED 480
+#define COPY_STRING  1
+#define COPY_IN      2
+#define COPY_IN_COUNTED 3
+#define COPY_OUT     4
+#define COPY_OUT_COUNTED 5
+#define NR_PIECES    4              /* each way */
+#define STRING_ROOM  1024           /* of a string that comes with the request */
 
 /* why the shim rings */
 #define K_SYSCALL   1
@@ -124,6 +136,17 @@ struct report {
     int64_t result;                 /* of clone; for ORDER_HOST how many calls were made */
 };
 
+/* a piece of guest memory that a call reads or writes */
+struct piece {
+    uint64_t address;
+    uint32_t length, offset;        /* offset: in the window */
+};
+
+struct window {
+    uint32_t nr_in, nr_out;
+    struct piece incoming[NR_PIECES], outgoing[NR_PIECES];      /* outgoing pieces were writable a moment ago */
+};
+
 /* a rewritten call site */
 struct site {
     uint64_t back;                  /* address behind the syscall instruction */
@@ -168,9 +191,9 @@ struct context {
 
     volatile uint32_t site_hits;    /* calls that trapped and were answered here */
 
-    /* reserved for what comes: several servers, the window */
-    volatile uint32_t home_server;
-    uint64_t window_in, window_out;
+    uint32_t filled[NR_PIECES];     /* bytes of each outgoing piece that the sentry wrote and the shim copies out */
+
+    volatile uint32_t home_server;  /* reserved for what comes: several servers */
 
     struct host_call host[MAX_HOST_CALLS];
 };

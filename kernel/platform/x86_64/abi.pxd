@@ -10,6 +10,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         SLOT, NSLOT, CTX_SIZE, SLOT_XSAVE, SLOT_WINDOW, SLOT_STACK
         NR_HELLO, NR_BELL, FORK_FLAGS, THREAD_FLAGS, SIG_INTR, FD_CONTEXTS, FD_RO_PAGE, FD_DONATED, MAX_HOST_CALLS, NR_IDS
         K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX, K_SITE
+        NR_DESCRIBED, COPY_STRING, COPY_IN, COPY_IN_COUNTED, COPY_OUT, COPY_OUT_COUNTED, NR_PIECES, WINDOW_SIZE
         NSITE, SITE_SLOTS, SITE_RECORDS, SITE_BYTES, SITE_STUB
         ORDER_RESUME, ORDER_HOST, ORDER_FORK, ORDER_THREAD, ORDER_EXIT, ORDER_CLEAR
     const uint64_t CTX_BASE, GUEST_END, STACK_LOW, STACK_HIGH, HOST_CMPXCHG, HOST_CMPXCHG8, SITE_STUBS
@@ -26,6 +27,15 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         uint32_t trapped
         int64_t result
 
+    struct piece:
+        uint64_t address
+        uint32_t length, offset
+
+    struct window:
+        uint32_t nr_in, nr_out
+        piece incoming[NR_PIECES]
+        piece outgoing[NR_PIECES]
+
     struct site:
         uint64_t back
         int32_t number, compare
@@ -41,6 +51,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         uint64_t nonce, child, clear_tid
         uint32_t ids[NR_IDS]
         report report
+        uint32_t filled[NR_PIECES]
         int32_t listener
         uint32_t mxcsr_mask
         uint64_t xfeatures, xstate_size, vdso, hwcap, hwcap2, minsigstksz

@@ -37,8 +37,11 @@ def compile_shim() -> Path:
     OUT.mkdir(parents=True, exist_ok=True)
     elf = OUT / "shim.elf"
     run("gcc", "-c", "-D__ASSEMBLER__", HERE / "shim.S", "-o", OUT / "entry.o")
-    run("gcc", *CFLAGS, "-c", HERE / "shim.c", "-o", OUT / "shim.o")
-    run("ld", *LDFLAGS, "-T", HERE / "shim.ld", OUT / "entry.o", OUT / "shim.o", "-o", elf)
+    objects = [OUT / "entry.o"]
+    for source in sorted(HERE.glob("*.c")):
+        objects.append(OUT / f"{source.stem}.o")
+        run("gcc", *CFLAGS, "-c", source, "-o", objects[-1])
+    run("ld", *LDFLAGS, "-T", HERE / "shim.ld", *objects, "-o", elf)
     return elf
 
 

@@ -104,7 +104,6 @@ futex_end:
 
 /* void clear_word(address): a store to guest memory that may fault; then rip is moved to clear_end */
 FUNCTION clear_word
-    .globl clear_begin, clear_end
 clear_begin:
     movl $0, (%rdi)
 clear_end:
@@ -112,7 +111,6 @@ clear_end:
 
 /* long cmpxchg_word(address, expected, new): the old value. A fault moves rip to cmpxchg_end and sets rax to -EFAULT. */
 FUNCTION cmpxchg_word
-    .globl cmpxchg_begin, cmpxchg_end
     mov %esi, %eax
 cmpxchg_begin:
     lock cmpxchg %edx, (%rdi)
@@ -121,13 +119,52 @@ cmpxchg_end:
 
 /* long cmpxchg_code(address, expected, new): eight bytes of code at once. 0, or 1 if others were there; a fault makes it -EFAULT. */
 FUNCTION cmpxchg_code
-    .globl code_begin, code_end
     mov %rsi, %rax
 code_begin:
     lock cmpxchg %rdx, (%rdi)
     setne %al
     movzbl %al, %eax
 code_end:
+    ret
+
+/* long copy(into, from, length): 0, or -EFAULT. One of the two is guest memory; a fault moves rip to copy_end. */
+FUNCTION copy
+    mov %rdx, %rcx
+    xor %eax, %eax
+copy_begin:
+    rep movsb
+copy_end:
+    ret
+
+/* long copy_string(into, from, room): its length with the NUL; -EFAULT if it has no end there */
+FUNCTION copy_string
+    xor %ecx, %ecx
+string_begin:
+1:  cmp %rdx, %rcx
+    jae 2f
+    movzbl (%rsi,%rcx), %eax
+    mov %al, (%rdi,%rcx)
+    inc %rcx
+    test %al, %al
+    jnz 1b
+    mov %rcx, %rax
+    ret
+2:  mov $-14, %rax
+string_end:
+    ret
+
+/* long probe(address, length): 0 if all of it can be written, or -EFAULT. Touches each page without changing it. */
+FUNCTION probe
+    lea -1(%rdi,%rsi), %rsi             /* the last byte */
+    xor %eax, %eax
+probe_begin:
+1:  lock orb $0, (%rdi)
+    or $0xfff, %rdi
+    inc %rdi
+    cmp %rsi, %rdi
+    jbe 1b
+    lock orb $0, (%rsi)
+probe_end:
     ret
 
 /* A rewritten call site comes here through its stub, with its number in r11; all else is the guest's, the flags too. Between
@@ -349,6 +386,22 @@ FUNCTION make_thread
     xor %edi, %edi
     HOST exit
     ud2
+
+    /* where guest memory may be touched: a fault there goes on at the end */
+    .macro ACCESS name
+    .long \name\()_begin - ., \name\()_end - .
+    .endm
+    .section .rodata, "a"
+    .balign 4
+    .globl guest_accesses
+guest_accesses:
+    ACCESS clear
+    ACCESS cmpxchg
+    ACCESS code
+    ACCESS copy
+    ACCESS string
+    ACCESS probe
+    .long 0
 
     .section .stubs, "ax"
     .set site, 0
