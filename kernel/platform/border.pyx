@@ -99,7 +99,7 @@ cdef class ContextArea:
             calls[i].result = c.host[i].result
 
     cdef bint take_window(self, int slot, Window into) noexcept:
-        """The pieces of a request: counts, offsets and lengths are clamped, so that every piece lies in the window. False if there is none."""
+        """The pieces of a request, clamped so that each lies in the window. False if there is none."""
         cdef window *w = <window *> (<char *> self.at(slot) + SLOT_WINDOW)
         cdef piece *p
         cdef unsigned int i

@@ -7,12 +7,12 @@ number, and the site's record says what the shim must do in place of the bytes t
 
 A thread may be anywhere while seven bytes change, so they are written by one instruction within one cache line, and every old
 boundary between them becomes the start of something that faults: 0x06 (no instruction) behind the `mov`, `in $n, %eax` (privileged)
-behind the `syscall`. middle() does what was meant there. A thread that was in the call when its site was rewritten comes back to such a place.
+behind the `syscall`. middle() does what was meant there; a thread that was in the call meanwhile comes back to such a place.
 
 Only code of private mappings without write permission; the mapping has its own protection again afterwards.
 """
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from kernel.platform.x86_64.abi cimport (
@@ -83,7 +83,7 @@ cdef class Sites:
         call.args[4] = <unsigned long> -1
 
     cdef int plan(self, Space space, uint64_t back, int protection, HostCall *calls):
-        """Writes the site's record and slot, and fills SITE_CALLS orders: write permission, the code, the old permission. 0: it can't be."""
+        """Writes the site's record and slot, and fills SITE_CALLS orders: permission, code, old permission. 0: it can't be."""
         cdef unsigned char code[16]      # 8 bytes on either side of `back`
         cdef unsigned char wanted[8]
         cdef site record

@@ -62,7 +62,8 @@ cdef class Window:
         """Do these bytes lie in what waits to be copied out?"""
         cdef unsigned int i
         for i in range(self.here.nr_out):
-            if self.filled[i] and address < self.here.outgoing[i].address + self.filled[i] and self.here.outgoing[i].address < address + length:
+            if (self.filled[i] and address < self.here.outgoing[i].address + self.filled[i]
+                    and self.here.outgoing[i].address < address + length):
                 return True
         return False
 

@@ -14,7 +14,7 @@ from libc.errno cimport EINTR as HOST_EINTR, errno as host_errno
 
 from kernel.abi.errno cimport EAGAIN, ENOMEM, ENOSYS, ERESTARTNOHAND, ERESTARTSYS, Errno
 from kernel.abi.signal cimport SIGKILL, SIGSEGV, SIGSYS
-from kernel.abi.mm cimport MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE
+from kernel.abi.mm cimport MAP_PRIVATE, PROT_EXEC, PROT_READ
 from kernel.mm.mm cimport VMA
 from kernel.platform.platform cimport HostCall, Space
 from kernel.signal.deliver cimport STAY, deliver
@@ -390,7 +390,7 @@ cdef class Kernel(PlatformEvents):
         if task is None or task.mm is None:
             return 0
         vma = task.mm.find(start)
-        if vma is None or vma.end < end or not vma.flags & MAP_PRIVATE or vma.prot & (PROT_READ | PROT_WRITE | PROT_EXEC) != PROT_READ | PROT_EXEC:
+        if vma is None or vma.end < end or not vma.flags & MAP_PRIVATE or vma.prot != PROT_READ | PROT_EXEC:
             return 0
         return vma.prot
 
