@@ -21,8 +21,10 @@ def test_parts():
 
 
 def test_the_parts_of_a_process_are_its_share():
-    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
+            os.write(process.stdin.fileno(), b"x")
+            os.read(process.stdout.fileno(), 1)  # it has started, and rests
             parts = memory.shares(process.pid, memory.program_of(process.pid))
             with open(f"/proc/{process.pid}/smaps_rollup") as file:
                 total = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
