@@ -5,7 +5,8 @@ From the top: a zero word, the program's path, environment, arguments, padding, 
 argc at sp.
 """
 
-import struct
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.string cimport memset
 
 from kernel.abi.errno cimport E2BIG, Errno
 
@@ -43,14 +44,21 @@ PLATFORM = b"x86_64\0"
 def check_strings(list argv, list envp, bytes path, unsigned long stack_limit):
     """E2BIG: a string too long, or all together more than a quarter of the stack (at least 128 KiB, at most 6 MiB)."""
     cdef unsigned long limit = max(min(STACK_LIMIT // 4 * 3, stack_limit // 4), ARG_MAX), total
-    total = 8 * (max(len(argv), 1) + len(envp)) + len(path) + 1
-    for strings in argv, envp:
-        for string in strings:
-            if len(string) >= MAX_ARG_STRLEN:
-                raise Errno(E2BIG)
-            total += len(string) + 1
+    total = 8 * (max(len(argv), 1) + len(envp)) + len(path) + 1 + size_of(argv, True) + size_of(envp, True)
     if total > limit:
         raise Errno(E2BIG)
+
+
+cdef unsigned long size_of(list strings, bint checked) except? 0:
+    """Bytes that they take with their NULs; checked: E2BIG for one that is too long."""
+    cdef unsigned long total = 0
+    cdef Py_ssize_t length
+    for string in strings:
+        length = len(<bytes?> string)
+        if checked and length >= MAX_ARG_STRLEN:
+            raise Errno(E2BIG)
+        total += length + 1
+    return total
 
 
 class StackImage:
@@ -62,47 +70,58 @@ class StackImage:
 def build(unsigned long top, list argv, list envp, bytes path, list auxv, bytes random, unsigned long shift):
     """The StackImage. auxv: (type, value) in order, without those that point into the stack; shift: bytes of random gap."""
     cdef unsigned long at = top - 8, strings, sp
+    cdef unsigned long *words
+    cdef Py_ssize_t items
+    cdef bytes head
     image = StackImage()
     at -= len(path) + 1
     execfn = at
     image.env_end = at
-    at -= sum([len(string) + 1 for string in envp])
+    at -= size_of(envp, False)
     image.env_start = image.arg_end = at
-    at -= sum([len(string) + 1 for string in argv])
+    at -= size_of(argv, False)
     image.arg_start = strings = at
-    text = b"".join([string + b"\0" for string in argv] + [string + b"\0" for string in envp] + [path, b"\0", bytes(8)])
+    text = b"\0".join([*argv, *envp, path, bytes(8)])
     at = ((at - shift) & ~<unsigned long> 15) - len(PLATFORM)
     platform = at
     at -= 16
     random_at = at
     vector = vector_of(auxv, execfn, platform, random_at)
-    items = 1 + len(argv) + 1 + len(envp) + 1
+    items = len(argv) + len(envp) + 3
     sp = (((at & ~<unsigned long> 15) - len(vector)) - 8 * items) & ~<unsigned long> 15
-    pointers = [len(argv)]
-    pointers += addresses(image.arg_start, argv) + [0] + addresses(image.env_start, envp) + [0]
-    head = struct.pack(f"<{len(pointers)}Q", *pointers) + vector
-    head = head.ljust(random_at - sp, b"\0") + random + PLATFORM
+    head = PyBytes_FromStringAndSize(NULL, items * sizeof(unsigned long))
+    words = <unsigned long *> PyBytes_AS_STRING(head)
+    words[0] = len(argv)
+    words = put_addresses(words + 1, strings, argv)
+    put_addresses(words, image.env_start, envp)
+    head = (head + vector).ljust(random_at - sp, b"\0") + random + PLATFORM
     image.sp, image.auxv = sp, vector
     image.data = head.ljust(strings - sp, b"\0") + text
     return image
 
 
-cdef list addresses(unsigned long at, list strings):
-    found = []
+cdef unsigned long *put_addresses(unsigned long *words, unsigned long at, list strings):
+    """The address of each string, and a NULL; returns where the next word goes."""
     for string in strings:
-        found.append(at)
-        at += len(string) + 1
-    return found
+        words[0] = at
+        words += 1
+        at += len(<bytes> string) + 1
+    words[0] = 0
+    return words + 1
 
 
 cdef bytes vector_of(list auxv, unsigned long execfn, unsigned long platform, unsigned long random_at):
-    pairs = []
-    for kind, value in auxv:
+    cdef Py_ssize_t size = (len(auxv) + 4) * 2 * sizeof(unsigned long)
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, size)
+    cdef unsigned long *words = <unsigned long *> PyBytes_AS_STRING(made)
+    memset(words, 0, size)
+    for kind, value in auxv + [(AT_EXECFN, execfn), (AT_PLATFORM, platform), (AT_NULL, 0)]:
         if kind == AT_HWCAP2:
-            pairs.append((AT_RANDOM, random_at))
-        pairs.append((kind, value))
-    pairs += [(AT_EXECFN, execfn), (AT_PLATFORM, platform), (AT_NULL, 0)]
-    return b"".join([struct.pack("<QQ", kind, value) for kind, value in pairs])
+            words[0], words[1] = AT_RANDOM, random_at
+            words += 2
+        words[0], words[1] = kind, value
+        words += 2
+    return made
 
 
 def auxiliary(dict limits, creds, bint secure, unsigned long phdr, int phnum, unsigned long base, unsigned long entry):

@@ -6,9 +6,10 @@ After security/commoncap.c: cap_bprm_creds_from_file. Absent: namespaced file ca
 
 import struct
 
-from kernel.abi.errno import EPERM, Errno
-from kernel.abi.fs import MS_NOSUID
-from kernel.abi.task import CAP_SETUID, SECBIT_NOROOT
+from kernel.abi.errno cimport EPERM, Errno
+from kernel.abi.fs cimport MS_NOSUID
+from kernel.abi.task cimport CAP_SETUID, SECBIT_NOROOT
+from kernel.task.creds cimport Creds
 
 S_ISUID, S_ISGID, S_IXGRP = 0o4000, 0o2000, 0o010
 VFS_CAP_REVISION_MASK = 0xFF000000
@@ -19,7 +20,7 @@ VFS_CAP_FLAGS_EFFECTIVE = 1
 
 def credentials(task, file):
     """(creds, secure, raised) of the program in file: what it runs with, AT_SECURE, and whether it may not be dumped."""
-    old, new = task.creds, task.creds.copy()
+    cdef Creds old = task.creds, new = old.copy()
     trusted = not (file.path is not None and file.path.mount is not None and file.path.mount.flags & MS_NOSUID)
     if trusted and not task.no_new_privs:
         set_ids(new, file.inode)
@@ -43,7 +44,7 @@ def credentials(task, file):
     return new, secure, secure or new.uid != new.euid or new.gid != new.egid
 
 
-def set_ids(new, inode):
+cdef set_ids(Creds new, inode):
     """The mode bits of the file."""
     if inode.mode & S_ISUID:
         new.euid = inode.uid
@@ -51,12 +52,12 @@ def set_ids(new, inode):
         new.egid = inode.gid
 
 
-def restrained(task):
+cdef restrained(task):
     """Somebody watches who may not see more than the task could: no_new_privs, a tracer."""
     return task.no_new_privs or task.tracer is not None
 
 
-def file_capabilities(old, inode):
+cdef tuple file_capabilities(Creds old, inode):
     """(permitted, the file has capabilities, they become effective). EPERM if the program needs what the bounding set forbids."""
     try:
         value = inode.getxattr(b"security.capability")

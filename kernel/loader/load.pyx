@@ -5,39 +5,62 @@ load() changes nothing that exists: the new MM has no stub yet. execve then has 
 writes `writes`, then starts at `entry` with the stack at `sp`. Every error is the error of execve(2).
 """
 
-import posix
-
-from kernel.abi.errno import EINVAL, ELIBBAD, ELOOP, ENOEXEC, Errno
-from kernel.abi.mm import (
-    HOST_MADVISE,
-    MADV_NOHUGEPAGE,
-    MAP_GROWSDOWN,
-    MAP_NORESERVE,
-    MAP_PRIVATE,
-    PAGE_SIZE,
-    PROT_EXEC,
-    PROT_READ,
-    PROT_WRITE,
+from fs.vfs.file cimport File
+from kernel.abi.errno cimport EINVAL, ELIBBAD, ELOOP, ENOEXEC, Errno
+from kernel.abi.mm cimport (
+    HOST_MADVISE, MADV_NOHUGEPAGE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, PAGE_SIZE, PROT_EXEC, PROT_READ, PROT_WRITE,
 )
-from kernel.abi.task import RLIMIT_STACK
+from kernel.abi.task cimport RLIMIT_STACK
+from kernel.loader.elf cimport Elf, Segment
+from kernel.mm.layout cimport Layout
+from kernel.mm.mm cimport MM, VMA
+from kernel.mm.order cimport map_call, put_files
+from kernel.mm.userbuffer cimport KernelBuffer
+from kernel.task.task cimport Task
+
 from kernel.loader import elf, script, stack
 from kernel.loader.privileges import credentials
-from kernel.mm.layout import Layout
-from kernel.mm.mm import MM, VMA
-from kernel.mm.order import map_call, put_files
-from kernel.mm.userbuffer import KernelBuffer
 
-BINPRM_BUF_SIZE = 256
-MAX_INTERPRETERS = 5
-COMM_LENGTH = 15
-STACK_SIZE = 8 << 20
-MIN_STACK_SIZE = 128 << 10
+cdef enum:
+    BINPRM_BUF_SIZE = 256
+    HEAD_SIZE = 1024                     # program headers and the linker's name usually lie within
+    MAX_INTERPRETERS = 5
+    COMM_LENGTH = 15
+    STACK_SIZE = 8 << 20
+    MIN_STACK_SIZE = 128 << 10
 
 
-class Image:
+cdef class Image:
     """A program ready to run; see load()."""
 
-    __slots__ = ("calls", "comm", "creds", "creds_raised", "entry", "exe", "mm", "secure", "sp", "writes")
+    cdef public list calls               # for the host, to be made first
+    cdef public list writes              # (address, bytes), afterwards
+    cdef public MM mm
+    cdef public File exe
+    cdef public bytes comm
+    cdef public object creds
+    cdef public bint secure              # AT_SECURE
+    cdef public bint creds_raised
+    cdef public unsigned long entry
+    cdef public unsigned long sp
+
+
+cdef class Source:
+    """A file to be loaded, and its first bytes: most of what is asked for is there."""
+
+    cdef object task
+    cdef readonly object file
+    cdef readonly bytes head
+
+    def __init__(self, task, file):
+        self.task, self.file = task, file
+        self.head = read(task, file, 0, HEAD_SIZE)
+
+    def read(self, unsigned long offset, unsigned long length):
+        """Bytes of the file; shorter at its end."""
+        if offset <= <unsigned long> len(self.head) and length <= len(self.head) - offset:
+            return self.head[offset:offset + length]
+        return read(self.task, self.file, offset, length)
 
 
 def load(task, open_exec, path, file, argv, envp, limits):
@@ -50,21 +73,23 @@ def load(task, open_exec, path, file, argv, envp, limits):
     stack.check_strings(argv, envp, path, task.group.limits.soft(RLIMIT_STACK))
     held = [file]
     try:
-        head = follow_scripts(task, open_exec, path, held, argv)
+        source = follow_scripts(task, open_exec, path, held, argv)
         stack.check_strings(argv, envp, path, task.group.limits.soft(RLIMIT_STACK))
-        return load_elf(task, open_exec, path, held, head, argv, envp, limits)
+        return load_elf(task, open_exec, path, held, source, argv, envp, limits)
     finally:
         for file in held:
             file.put()
 
 
-def follow_scripts(task, open_exec, path, held, argv):
-    """While held[0] is a script put its interpreter in its place and into argv. Returns the first bytes of the program."""
+cdef Source follow_scripts(task, open_exec, path, held, argv):
+    """While held[0] is a script put its interpreter in its place and into argv. Returns the Source of the program."""
+    cdef Source source
     name = path
     for _ in range(MAX_INTERPRETERS + 1):
-        head = read(task, held[0], 0, BINPRM_BUF_SIZE)
+        source = Source(task, held[0])
+        head = source.head[:BINPRM_BUF_SIZE]
         if not script.is_script(head):
-            return head
+            return source
         interpreter, argument = script.parse(head)
         argv[:1] = [interpreter, *([] if argument is None else [argument]), name]
         held.insert(0, open_exec(interpreter))
@@ -73,14 +98,15 @@ def follow_scripts(task, open_exec, path, held, argv):
     raise Errno(ELOOP)
 
 
-def load_elf(task, open_exec, path, held, head, argv, envp, limits):
+cdef Image load_elf(task, open_exec, bytes path, list held, Source source, list argv, list envp, dict limits):
     """The program, its dynamic linker, its stack."""
-    image = Image()
-    file = held[0]
-    if not elf.is_elf(head):
+    cdef Image image = Image.__new__(Image)
+    cdef File file = held[0]
+    cdef Elf program, linker = None
+    cdef MM mm
+    if not elf.is_elf(source.head):
         raise Errno(ENOEXEC)
-    program = elf.parse(head, lambda offset, length: read(task, file, offset, length), limits["guest_end"])
-    linker = None
+    program = elf.parse(source.head, source.read, limits["guest_end"])
     if program.interpreter is not None:
         held.append(open_exec(program.interpreter))
         linker = parse_linker(task, held[1], limits)
@@ -98,28 +124,31 @@ def load_elf(task, open_exec, path, held, head, argv, envp, limits):
     return image
 
 
-def parse_linker(task, file, limits):
+cdef Elf parse_linker(task, File file, dict limits):
     """PT_INTERP's file: an ELF file too, or ELIBBAD."""
+    cdef Source source
     try:
-        linker = elf.parse(read(task, file, 0, 64), lambda offset, length: read(task, file, offset, length), limits["guest_end"])
+        source = Source(task, file)
+        linker = elf.parse(source.head, source.read, limits["guest_end"])
     except Errno as error:
         raise Errno(ELIBBAD if error.number == ENOEXEC else error.number) from None
     allow_writers(file)
     return linker
 
 
-def allow_writers(file):
+cdef allow_writers(File file):
     """A dynamic linker may be written while it runs; only the program itself may not (ETXTBSY)."""
     if file.denies_writers:
         file.denies_writers = False
         file.inode.writers += 1
 
 
-def fill(image, task, path, program, file, linker, linker_file, argv, envp, limits):
+cdef fill(Image image, Task task, bytes path, Elf program, File file, Elf linker, File linker_file, list argv, list envp, dict limits):
     """The MM's mappings and addresses, and the host calls and writes that make them."""
-    mm = image.mm
+    cdef MM mm = image.mm
+    cdef unsigned long stack_limit = task.group.limits.soft(RLIMIT_STACK), bias, base, entry, phdr
+    cdef Layout layout
     image.calls, image.writes = [], []
-    stack_limit = task.group.limits.soft(RLIMIT_STACK)
     layout = Layout(mm.high, stack_limit, task.personality)
     mm.mmap_base = layout.mmap_base
     mm.vdso = limits.get("vdso", 0)
@@ -142,12 +171,13 @@ def fill(image, task, path, program, file, linker, linker_file, argv, envp, limi
         layout,
         program.executable_stack,
         stack_limit,
-        stack.build(layout.stack_top, argv, envp, path, auxv, posix.urandom(16), layout.stack_shift),
+        stack.build(layout.stack_top, argv, envp, path, auxv, layout.random, layout.stack_shift),
     )
 
 
-def program_bias(mm, layout, program, linker):
+cdef unsigned long program_bias(MM mm, Layout layout, Elf program, Elf linker) except? 1:
     """What is added to the program's addresses: nothing, a random base, or without a dynamic linker a place as mmap chooses it."""
+    cdef unsigned long base
     if not program.dynamic:
         if program.low < mm.low:
             raise Errno(EINVAL)
@@ -161,8 +191,9 @@ def program_bias(mm, layout, program, linker):
     return base - program.low
 
 
-def linker_bias(mm, linker):
+cdef unsigned long linker_bias(MM mm, Elf linker) except? 1:
     """Where the dynamic linker goes; one linked for fixed addresses must not meet the program."""
+    cdef unsigned long base
     if not linker.dynamic:
         if linker.low < mm.low or mm.find_intersection(linker.low, linker.high) is not None:
             raise Errno(EINVAL)
@@ -173,8 +204,10 @@ def linker_bias(mm, linker):
     return base - linker.low
 
 
-def map_segments(image, program, file, bias):
+cdef map_segments(Image image, Elf program, File file, unsigned long bias):
     """Each PT_LOAD: pages of the file, then a cleared tail and fresh pages up to memsz."""
+    cdef Segment segment
+    cdef unsigned long address, start, file_end, mapped_end, end
     for segment in program.segments:
         address = segment.vaddr + bias
         start = address - address % PAGE_SIZE
@@ -190,7 +223,7 @@ def map_segments(image, program, file, bias):
             add(image, VMA(mapped_end, round_up(end), PROT_READ | PROT_WRITE | segment.prot & PROT_EXEC, MAP_PRIVATE))
 
 
-def add(image, vma):
+cdef add(Image image, VMA vma):
     """One VMA with its host call, over whatever a broken program put there before."""
     try:
         image.calls.append(map_call(vma))
@@ -201,32 +234,33 @@ def add(image, vma):
     image.mm.insert(vma)
 
 
-def set_code_and_data(mm, program, bias):
+cdef set_code_and_data(MM mm, Elf program, unsigned long bias):
     """start_code and the like, for /proc/PID/stat and for brk."""
-    starts = [segment.vaddr + bias for segment in program.segments]
-    ends = [segment.vaddr + segment.filesz + bias for segment in program.segments]
-    code = [i for i, segment in enumerate(program.segments) if segment.prot & PROT_EXEC]
-    mm.start_code = min(starts)
-    mm.end_code = max((ends[i] for i in code), default=0)
-    mm.start_data = max(starts)
-    mm.end_data = max(ends)
+    cdef Segment segment
+    cdef unsigned long start, end
+    mm.start_code = 0xffffffffffffffff
+    for segment in program.segments:
+        start, end = segment.vaddr + bias, segment.vaddr + segment.filesz + bias
+        mm.start_code, mm.start_data, mm.end_data = min(mm.start_code, start), max(mm.start_data, start), max(mm.end_data, end)
+        if segment.prot & PROT_EXEC:
+            mm.end_code = max(mm.end_code, end)
 
 
-def set_brk(mm, layout, program, bias, linker):
+cdef set_brk(MM mm, Layout layout, Elf program, unsigned long bias, Elf linker):
     """The heap begins behind the program; behind nothing, far from mmap_base, for a static position-independent one."""
-    start = program.high + bias
+    cdef unsigned long start = program.high + bias
     if program.dynamic and linker is None:
         start = layout.program_base
     mm.start_brk = mm.brk = start + layout.brk_gap
 
 
-def add_stack(image, layout, executable, limit, made):
+cdef add_stack(Image image, Layout layout, bint executable, unsigned long limit, made):
     """The stack's pages and first contents."""
-    mm = image.mm
-    used = layout.stack_top - made.sp
-    size = round_up(max(min(limit, STACK_SIZE), used + MIN_STACK_SIZE))
-    prot = PROT_READ | PROT_WRITE | (PROT_EXEC if executable else 0)
-    start = layout.stack_top - size
+    cdef MM mm = image.mm
+    cdef unsigned long used = layout.stack_top - made.sp
+    cdef unsigned long size = round_up(max(min(limit, <unsigned long> STACK_SIZE), used + MIN_STACK_SIZE))
+    cdef int prot = PROT_READ | PROT_WRITE | (PROT_EXEC if executable else 0)
+    cdef unsigned long start = layout.stack_top - size
     add(image, VMA(start, layout.stack_top, prot, MAP_PRIVATE | MAP_GROWSDOWN | MAP_NORESERVE))
     if HUGE_PAGES:
         image.calls.append((HOST_MADVISE, start, size, MADV_NOHUGEPAGE))
@@ -235,14 +269,15 @@ def add_stack(image, layout, executable, limit, made):
     mm.arg_start, mm.arg_end, mm.env_start, mm.env_end, mm.auxv = made.arg_start, made.arg_end, made.env_start, made.env_end, made.auxv
 
 
-def round_up(address):
+cdef unsigned long round_up(unsigned long address) noexcept:
     """To a page."""
-    return (address + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
+    return (address + PAGE_SIZE - 1) & ~<unsigned long> (PAGE_SIZE - 1)
 
 
-def read(task, file, offset, length):
+cdef bytes read(task, File file, unsigned long offset, unsigned long length):
     """Bytes of a file in the kernel's memory; shorter at its end."""
-    buffer = KernelBuffer(length)
+    cdef KernelBuffer buffer = KernelBuffer(length)
+    cdef long count
     while buffer.left():
         count = file.read(task, buffer, offset + buffer.done)
         if count < 0:
