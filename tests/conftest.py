@@ -26,6 +26,7 @@ CAPABILITIES = """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID S
     NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT
     SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP""".split()
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C"}
+SANITIZER_REPORTS = ("Sanitizer:", "runtime error:")  # of the debug build's kernel and gofer, which have our stderr
 _serial = itertools.count(1)
 
 
@@ -122,7 +123,9 @@ def run_guest(runsc, runsc_flags, make_bundle):
         state = OUT / "state" / bundle.name
         command = [str(runsc), "--root", str(state), "--network=none", *runsc_flags, *flags]
         try:
-            return communicate([*command, "run", "--bundle", str(bundle), bundle.name], stdin, timeout, None)
+            done = communicate([*command, "run", "--bundle", str(bundle), bundle.name], stdin, timeout, None)
+            assert not any(report in done.stderr for report in SANITIZER_REPORTS), done.stderr
+            return done
         finally:
             if state.exists() and any(state.iterdir()):
                 subprocess.run([*command, "delete", "--force", bundle.name], capture_output=True, timeout=30)

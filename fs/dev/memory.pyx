@@ -9,7 +9,8 @@ from kernel.mm.userbuffer cimport UserBuffer
 
 cdef enum:
     CHUNK = 65536                        # bytes copied out at once
-    MOST = 64 << 20                      # bytes in one call: longer reads are short, so that nobody holds the kernel
+    MOST_ZEROES = 1 << 20                # bytes between two turns of others: whoever calls read() asks again for the rest
+    MOST_RANDOM = 262144
     RNDGETENTCNT = 0x80045200
     POOL_BITS = 256
 
@@ -66,11 +67,11 @@ cdef class FullFile(MemoryDevice):
 
 
 cdef class RandomFile(MemoryDevice):
-    """/dev/random and /dev/urandom: the host's generator; what is written is not mixed in."""
+    """/dev/random and /dev/urandom: the host's generator; what is written is not mixed in, and only its beginning is looked at."""
 
     cpdef long read(self, object task, UserBuffer buf, long long pos) except? -1:
         cdef long total = 0, count
-        while buf.left() and total < MOST:
+        while buf.left() and total < MOST_RANDOM:
             count = min(CHUNK, buf.left())
             got = buf.put(posix.urandom(count))
             total += got
@@ -79,10 +80,9 @@ cdef class RandomFile(MemoryDevice):
         return total
 
     cpdef long write(self, object task, UserBuffer buf, long long pos) except? -1:
-        cdef long total = 0
-        while buf.left():
-            total += len(buf.take(min(CHUNK, buf.left())))
-        return total
+        cdef long count = buf.left()
+        buf.take(min(CHUNK, count))
+        return count
 
     cpdef long long seek(self, long long offset, int whence) except? -1:
         return self.pos
@@ -96,7 +96,7 @@ cdef class RandomFile(MemoryDevice):
 
 cdef long put_zeroes(UserBuffer buf) except -1:
     cdef long total = 0, count, got
-    while buf.left() and total < MOST:
+    while buf.left() and total < MOST_ZEROES:
         count = min(CHUNK, buf.left())
         got = buf.put(ZEROES if count == CHUNK else ZEROES[:count])
         total += got

@@ -4,6 +4,8 @@
 Permission to read or write was checked by whoever opened the file, the set-id bits and RLIMIT_FSIZE by the system call.
 """
 
+from _functools import partial
+
 from kernel.abi.errno cimport EINVAL, ENXIO, EOPNOTSUPP, EPERM, Errno
 from kernel.abi.fs cimport (
     FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, F_SEAL_FUTURE_WRITE, F_SEAL_GROW, F_SEAL_WRITE, O_ACCMODE,
@@ -11,10 +13,14 @@ from kernel.abi.fs cimport (
 )
 from kernel.abi.mm cimport MAP_SHARED, PROT_WRITE
 from kernel.mm.userbuffer cimport UserBuffer
+from kernel.sync.pool cimport FALLOCATE, HostJob, host_job
 
 from fs.tmpfs.inode cimport TmpfsRegular
 from fs.vfs.atime cimport touch_atime
 from fs.vfs.inode cimport now_ns
+
+cdef enum:
+    LONG = 1 << 20                       # bytes to allocate that take the host too long
 
 cdef long long SIZE_MAX = 0x7fffffffffffffff
 
@@ -116,11 +122,28 @@ cdef class TmpfsFile(File):
                 raise Errno(EPERM)
             if mode & FALLOC_FL_ZERO_RANGE:
                 inode.storage.punch(offset, length)
+            if length >= LONG:
+                return allocate_in_pool(inode, offset, length, 0 if mode & FALLOC_FL_KEEP_SIZE else end)
             inode.storage.allocate(offset, length)
             if not mode & FALLOC_FL_KEEP_SIZE and end > inode.size:
                 inode.storage.truncate(end)
         inode.set_size(inode.storage.size)
         inode.mtime_ns = inode.ctime_ns = now_ns()
+
+
+cdef HostJob allocate_in_pool(TmpfsRegular inode, long long offset, long long length, long long end):
+    """The host clears pages at a few GB/s: a job, after which the file has at least the size `end`."""
+    inode.storage.check_room(offset, length)
+    job = host_job(FALLOCATE, inode.storage.memfd, offset, length, FALLOC_FL_KEEP_SIZE)
+    job.after.append(partial(allocated, inode, end))
+    return job
+
+
+def allocated(TmpfsRegular inode, long long end):
+    """The job is done."""
+    inode.storage.truncate(max(end, inode.storage.size))
+    inode.set_size(inode.storage.size)
+    inode.mtime_ns = inode.ctime_ns = now_ns()
 
 
 cdef check_seals(TmpfsRegular inode, long long end):

@@ -25,6 +25,7 @@ cdef class Storage:
     cdef int recount(self) except -1
     cdef long long missing_pages(self, long long pos, long long count) except -1
     cpdef truncate(self, long long size)
+    cpdef check_room(self, long long pos, long long count)
     cpdef allocate(self, long long pos, long long count)
     cpdef punch(self, long long pos, long long count)
     cpdef long long next_data(self, long long pos) except -2

@@ -2,8 +2,8 @@
 """Contents of regular files: in the heap up to 64 KiB, then, or as soon as somebody maps them, in a memfd.
 
 The memfd is never mapped here. Everything that allocates is charged to the file system's quota, in pages: the heap by its length, the
-memfd by what the host has allocated (pages that guests touch through mappings are noticed late). The pool of the whole sandbox
-(kernel.mm.pool) is charged as well. When either, or the host, has no memory: ENOSPC.
+memfd by what the host has allocated (pages that guests touch through mappings are noticed late). The budget of the whole sandbox
+(kernel.mm.budget) is charged as well. When either, or the host, has no memory: ENOSPC.
 """
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from posix.unistd cimport close, ftruncate, lseek, off_t
 
 from kernel.abi.errno cimport EACCES, ENOMEM, ENOSPC, ENXIO, Errno
-from kernel.mm cimport pool
+from kernel.mm cimport budget
 
 cdef extern from "Python.h":
     enum:
@@ -70,8 +70,8 @@ cdef class Quota:
         self.limit = limit
 
     cdef long long room(self) except? -1:
-        """Here and in the pool."""
-        return min(self.limit - self.used, pool.room()) if self.limit else pool.room()
+        """Here and in the budget."""
+        return min(self.limit - self.used, budget.room()) if self.limit else budget.room()
 
 
 cdef class Storage:
@@ -84,10 +84,10 @@ cdef class Storage:
 
     def __dealloc__(self):
         if self.memfd >= 0:
-            pool.leave(self.memfd)
+            budget.leave(self.memfd)
             close(self.memfd)
         else:
-            pool.take(-self.pages)
+            budget.take(-self.pages)
         if self.read_only_memfd >= 0:
             close(self.read_only_memfd)
         if self.quota is not None:
@@ -164,7 +164,7 @@ cdef class Storage:
         """The file takes `pages` from now on; ENOSPC if the quota hasn't got them."""
         if pages - self.pages > self.quota.room():
             raise Errno(ENOSPC)
-        pool.take(pages - self.pages)
+        budget.take(pages - self.pages)
         self.quota.used += pages - self.pages
         self.pages = pages
         return 0
@@ -175,7 +175,7 @@ cdef class Storage:
         if syscall(SYS_fstat, self.memfd, &attributes) == 0:
             self.quota.used += attributes.st_blocks // (PAGE // 512) - self.pages
             self.pages = attributes.st_blocks // (PAGE // 512)
-            pool.counted(self.memfd, self.pages)
+            budget.counted(self.memfd, self.pages)
         return 0
 
     cdef long long missing_pages(self, long long pos, long long count) except -1:
@@ -202,11 +202,15 @@ cdef class Storage:
             self.recount()
         self.size = size
 
-    cpdef allocate(self, long long pos, long long count):
-        """Make sure that the range is backed by memory. Doesn't change the size."""
+    cpdef check_room(self, long long pos, long long count):
+        """ENOSPC if the range can't be backed by memory; it is a memfd then."""
         self.to_memfd()
         if self.missing_pages(pos, count) > self.quota.room():
             raise Errno(ENOSPC)
+
+    cpdef allocate(self, long long pos, long long count):
+        """Make sure that the range is backed by memory. Doesn't change the size."""
+        self.check_room(pos, count)
         if fallocate(self.memfd, FALLOC_FL_KEEP_SIZE, pos, count) < 0:
             raise Errno(ENOSPC if host_errno == ENOMEM else host_errno)
         self.recount()
@@ -258,7 +262,7 @@ cdef class Storage:
         if ftruncate(fd, self.size) < 0 or pwrite(fd, PyByteArray_AS_STRING(self.heap), len(self.heap), 0) < len(self.heap):
             close(fd)
             raise Errno(ENOSPC)
-        pool.take(-self.pages)
+        budget.take(-self.pages)
         self.memfd = fd
         self.heap = None
         self.recount()
@@ -269,7 +273,7 @@ cdef class Storage:
         Before the read-only twin can be had, a private mapping gets the memfd itself: EACCES for a shared one.
         """
         self.to_memfd()
-        pool.may_touch(self.size - self.pages * PAGE)
+        budget.may_touch(self.size - self.pages * PAGE)
         if writable:
             return self.memfd
         if self.read_only_memfd < 0 and reopen_read_only is not None:

@@ -8,7 +8,7 @@ import posix
 import time
 
 from fs.tmpfs.options import set_total_memory
-from kernel.mm import pool
+from kernel.mm import budget
 
 CPUINFO_LIMIT = 1 << 20
 PAGE = 4096
@@ -29,13 +29,13 @@ class Machine:
         """Guests see no more than so many bytes (0: all), and their shared memory and file systems have to do with them."""
         self.mem_total = min(count or self.mem_total, self.mem_total)
         set_total_memory(self.mem_total)
-        pool.set_memory(self.mem_total)
+        budget.set_memory(self.mem_total)
 
     def memory(self, kernel):
         """(total, free) bytes; what the guests have mapped and touched is taken from a rough count of their address spaces."""
         spaces = {task.mm for task in kernel.tasks.values() if task.mm is not None}
         used = min(sum(mm.data_vm for mm in spaces) // 8, self.mem_total // 2)
-        used += pool.pages_in_use() * PAGE + min(RESERVE, self.mem_total // 8)
+        used += budget.pages_in_use() * PAGE + min(RESERVE, self.mem_total // 8)
         return self.mem_total, max(self.mem_total - used, 0)
 
     def load_average(self, kernel):

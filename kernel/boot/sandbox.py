@@ -25,6 +25,7 @@ from kernel.task.creds import Creds
 from kernel.task.execve import execute
 from kernel.task.failure import failure_text
 from kernel.task.kernel import Kernel
+from kernel.task.measured import MeasuredKernel
 from kernel.task.namespaces import UtsNamespace
 from kernel.task.program import load_image
 from kernel.time.clock import Clock
@@ -64,7 +65,7 @@ class Sandbox:
         self.image = None  # its program, loaded and not started
         self.consoles = {}
         self.seccomp = None  # the Filter of config.json
-        self.kernel = Kernel(Clock(), self.log)
+        self.kernel = (MeasuredKernel if args.debug else Kernel)(Clock(), self.log)
         self.kernel.machine = HOST or machine.read_host()
         self.kernel.machine.limit_memory(args.total_memory)
         self.kernel.strace = args.strace
@@ -173,6 +174,8 @@ class Sandbox:
             self.service.init_ended(status)
         for console in self.consoles.values():
             console.drain()
+        if self.args.debug:
+            self.log(self.kernel.report())
         return shell_status(status)
 
 

@@ -9,7 +9,7 @@ from posix.unistd cimport close, ftruncate
 
 from fs.vfs.inode cimport FileSystem, Inode
 from kernel.abi.errno cimport EINVAL, Errno
-from kernel.mm cimport pool
+from kernel.mm cimport budget
 
 cdef extern from "<sys/mman.h>" nogil:
     int memfd_create(const char *name, unsigned int flags)
@@ -42,17 +42,17 @@ cdef class ShmemFile(File):
         self.inode = new_inode(size)
         if size > 0x7ffffffffffff000:
             raise Errno(EINVAL)
-        pool.may_touch(size)
+        budget.may_touch(size)
         self.fd = memfd_create(b"shmem", MFD_CLOEXEC | MFD_ALLOW_SEALING)
         if self.fd < 0:
             raise Errno(errno)
-        pool.adopt(self.fd)
+        budget.adopt(self.fd)
         if ftruncate(self.fd, <long> size) or fcntl(self.fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW):
             raise Errno(errno)
 
     def __dealloc__(self):
         if self.fd >= 0:
-            pool.leave(self.fd)
+            budget.leave(self.fd)
             close(self.fd)
 
     cpdef tuple mmap_descriptor(self, int prot, int flags, long long offset, long long length):
@@ -65,7 +65,7 @@ cdef class ShmemFile(File):
             raise Errno(errno)
 
     cpdef release(self):
-        pool.leave(self.fd)
+        budget.leave(self.fd)
         close(self.fd)
         self.fd = -1
 

@@ -11,6 +11,8 @@ from kernel.abi.task import CAP_SYS_CHROOT
 from kernel.syscalls.kinds import AnyFile, Fd, Int, OpenFile, Out, Path, Size, UInt
 from kernel.syscalls.table import syscall
 
+TURN = 65536  # bytes of records in one call: others have their turn before the next
+
 
 @syscall(83)
 def sys_mkdir(task, path: Path, mode: UInt):
@@ -128,7 +130,7 @@ def list_directory(task, file, buf, count, old_layout):
     if not isinstance(file, DirectoryFile):
         raise Errno(ENOTDIR)
     before = file.pos
-    records = file.dirents(count, old_layout)
+    records = file.dirents(min(count, TURN), old_layout)
     try:
         task.copy_out(buf, records)
     except Errno:

@@ -12,6 +12,8 @@ from kernel.syscalls.table import syscall
 IOV_MAX = 1024
 SSIZE_MAX = 0x7FFFFFFFFFFFFFFF
 CHUNK = 65536
+TURN = 1 << 20  # bytes between two turns of others
+UNINTERRUPTIBLE = 0
 
 
 @syscall(310)
@@ -27,7 +29,7 @@ def sys_process_vm_writev(task, pid: Int, local_iov: Ptr, liovcnt: ULong, remote
 
 
 def transfer(task, pid, local, remote, flags, move):
-    """Checks in Linux's order, then piece by piece; a count, or EFAULT if nothing could be moved."""
+    """Checks in Linux's order, then piece by piece; a count, or EFAULT if nothing could be moved. Others have their turn in between."""
     if flags:
         raise Errno(EINVAL)
     pieces = pieces_of(task, *local)
@@ -39,14 +41,37 @@ def transfer(task, pid, local, remote, flags, move):
     theirs = pieces_of(task, *remote)
     if not theirs:
         return 0
+    done = task.progress or 0
     other = task.kernel.tasks.get(pid)
     if other is None or other.mm is None:
-        raise Errno(ESRCH)
+        return done or fail(ESRCH)
     if not may_access(task, other):
         raise Errno(EPERM)
     if sum(length for _, length in theirs) == 0:
         return 0
-    return move_all(other, buffer, theirs, move)
+    if done:
+        buffer, theirs = GuestBuffer(task, behind(pieces, done)), behind(theirs, done)
+    got = move_all(other, buffer, theirs, move)
+    if got < TURN:
+        return done + got or fail(EFAULT)
+    task.progress = done + got
+    return task.block(0, UNINTERRUPTIBLE, count_so_far)
+
+
+def count_so_far(task):
+    """Broken off."""
+    return task.progress
+
+
+def behind(pieces, done):
+    """What is left of an iovec after so many bytes."""
+    left = []
+    for base, length in pieces:
+        taken = min(done, length)
+        done -= taken
+        if taken < length:
+            left.append((base + taken, length - taken))
+    return left
 
 
 def pieces_of(task, address, count):
@@ -60,25 +85,26 @@ def pieces_of(task, address, count):
 
 
 def move_all(other, buffer, theirs, move):
-    """Until one side ends or a page can't be used."""
+    """Until one side ends, a page can't be used, or others have waited long enough."""
     try:
         for address, length in theirs:
             end = address + length
             while address < end and buffer.left():
+                if buffer.done >= TURN:
+                    return buffer.done
                 wanted = min(CHUNK, end - address, buffer.left())
                 got = move(other, buffer, address, wanted)
                 address += got
                 if got < wanted:
-                    return buffer.done or fault()
+                    return buffer.done
     except Errno:
-        if not buffer.done:
-            raise
+        pass
     return buffer.done
 
 
-def fault():
-    """Not one byte could be moved."""
-    raise Errno(EFAULT)
+def fail(number):
+    """Not one byte was moved."""
+    raise Errno(number)
 
 
 def read_piece(other, buffer, address, length):

@@ -17,6 +17,7 @@ from kernel.abi.signal cimport SI_USER, SIGPIPE, SIGXFSZ
 from kernel.abi.task cimport RLIMIT_FSIZE
 from kernel.mm.userbuffer cimport GuestBuffer
 from fs.anon.inotify cimport nr_watches
+from fs.dev.memory cimport MemoryDevice
 from fs.vfs.fdtable cimport FdTable
 from fs.vfs.file cimport File
 from fs.vfs.permission cimport remove_privileges
@@ -199,8 +200,10 @@ cdef long read_pieces(Task task, File file, list pieces, long long pos, int rwf,
         total += got
         if nr_watches:
             tell_watchers(file, IN_ACCESS)
-        if not regular or buf.done == whole:
+        if buf.done == whole or not (regular or isinstance(file, MemoryDevice)):
             return total
+        if not regular:
+            return let_others(task, total, [])
         if buf.left() == 0:
             return let_others(task, total, [file] if pos == OWN_POSITION else [])
     if got == -EAGAIN and may_wait(task, file, regular, rwf) and (regular or total == 0):

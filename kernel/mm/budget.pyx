@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pool: pages of this sandbox that outlive its address spaces, in tmpfs, memfds, shared anonymous and System V memory.
+"""The budget: pages of this sandbox that outlive its address spaces, in tmpfs, memfds, shared anonymous and System V memory.
 
 However many file systems and memfds there are, all of it together stays below seven eighths of the memory that guests see, so that a
 sandbox without a cgroup can't fill the machine. What system calls allocate is counted at once. What guests touch through a mapping is
@@ -87,7 +87,7 @@ cdef int leave(int fd) except -1:
 
 
 cdef int check() except -1:
-    """ENOMEM when the pool is exhausted, by what is known or by what a count shows."""
+    """ENOMEM when it is exhausted, by what is known or by what a count shows."""
     if used + unseen > limit:
         recount()
         if room() == 0:

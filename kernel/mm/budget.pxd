@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Pages of this sandbox that are in no address space: functions on the one pool there is.
+# Pages of this sandbox that are in no address space: functions on the one budget there is.
 
 cdef long long room() except -1
 cdef int take(long long pages) except -1
