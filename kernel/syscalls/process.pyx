@@ -18,6 +18,12 @@ cdef enum:
     CLONE_ARGS_MIN = 64
     CLONE_ARGS_KNOWN = 88
     PAGE = 4096
+    ARCH_SET_GS = 0x1001
+    ARCH_SET_FS = 0x1002
+    ARCH_GET_FS = 0x1003
+    ARCH_GET_GS = 0x1004
+
+cdef unsigned long ADDRESS_END = 0x7ffffffff000
 
 
 cdef long sys_getpid(Task task, const unsigned long *args) except? -1:
@@ -111,11 +117,13 @@ cdef long sys_exit_group(Task task, const unsigned long *args) except? -1:
 define(231, "exit_group(status: Int)", sys_exit_group)
 
 
-@syscall(218)
-def sys_set_tid_address(Task task, address: Ptr):
+cdef long sys_set_tid_address(Task task, const unsigned long *args) except? -1:
     """set_tid_address(2)."""
-    task.clear_child_tid = address
+    task.clear_child_tid = args[0]
     return task.tid
+
+
+define(218, "set_tid_address(address: Ptr)", sys_set_tid_address)
 
 
 @syscall(59)
@@ -134,21 +142,26 @@ def sys_execveat(Task task, directory: Fd, path: Path, argv: Ptr, envp: Ptr, fla
     return program.exec_path(task, directory, path, argv, envp, flags)
 
 
-@syscall(158)
-def sys_arch_prctl(Task task, code: Int, address: Ptr):
+cdef long sys_arch_prctl(Task task, const unsigned long *args) except? -1:
     """arch_prctl(2): the fs and gs bases."""
-    if code == 0x1002 or code == 0x1001:
-        if address >= 0x7ffffffff000:
-            raise Errno(EPERM)
-        if code == 0x1002:
-            task.thread.set_tls(address)
+    cdef int code = <int> args[0]
+    cdef unsigned long base
+    if code == ARCH_SET_FS or code == ARCH_SET_GS:
+        if args[1] >= ADDRESS_END:
+            return -EPERM
+        if code == ARCH_SET_FS:
+            task.thread.set_tls(args[1])
         else:
-            task.thread.set_gs(address)
+            task.thread.set_gs(args[1])
         return 0
-    if code == 0x1003 or code == 0x1004:
-        task.copy_out(address, (task.thread.tls() if code == 0x1003 else task.thread.gs()).to_bytes(8, "little"))
+    if code == ARCH_GET_FS or code == ARCH_GET_GS:
+        base = task.thread.tls() if code == ARCH_GET_FS else task.thread.gs()
+        task.put(args[1], &base, sizeof(base))
         return 0
-    raise Errno(EINVAL)
+    return -EINVAL
+
+
+define(158, "arch_prctl(code: Int, address: Ptr)", sys_arch_prctl)
 
 
 @syscall(219)

@@ -1,42 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
 """wait4(2) and waitid(2)."""
 
-from kernel.abi.errno import EAGAIN, EBADF, EINVAL, ESRCH, Errno
-from kernel.abi.fs import O_NONBLOCK
-from kernel.abi.task import P_ALL, P_PGID, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED
+from kernel.abi.errno cimport EAGAIN, EBADF, EINVAL, ESRCH, Errno
+from kernel.abi.fs cimport O_NONBLOCK
+from kernel.abi.task cimport P_ALL, P_PGID, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED
+from kernel.syscalls.table cimport define
+from kernel.task.group cimport ThreadGroup
+from kernel.task.task cimport Task
+
 from kernel.syscalls.kinds import Int, Out, UInt
 from kernel.syscalls.table import syscall
 from kernel.task.rusage import pack_children, pack_group
 from kernel.task.wait import wait_for
 
-WCLONE_ALL_NOTHREAD = 0xE0000000
+cdef unsigned int WCLONE_ALL_NOTHREAD = 0xE0000000
 
 
-@syscall(61)
-def sys_wait4(task, pid: Int, status: Out, options: UInt, usage: Out):
+cdef long sys_wait4(Task task, const unsigned long *args) except? -1:
     """wait4(2)."""
-    if options & ~(WNOHANG | WUNTRACED | WCONTINUED | WCLONE_ALL_NOTHREAD):
-        raise Errno(EINVAL)
-    if pid == -(1 << 31):
-        raise Errno(ESRCH)
-    kind, number = (P_ALL, 0) if pid == -1 else (P_PGID, -pid if pid else task.group.pgrp.pgid) if pid <= 0 else (P_PID, pid)
+    cdef int pid = <int> args[0], kind = P_PID, number = pid, status
+    cdef unsigned int options = <unsigned int> args[2]
+    cdef ThreadGroup child
+    if options & ~(<unsigned int> (WNOHANG | WUNTRACED | WCONTINUED) | WCLONE_ALL_NOTHREAD):
+        return -EINVAL
+    if pid == -0x80000000:
+        return -ESRCH
+    if pid == -1:
+        kind, number = P_ALL, 0
+    elif pid <= 0:
+        kind, number = P_PGID, -pid if pid else task.group.pgrp.pgid
     event = wait_for(task, kind, number, options | WEXITED)
     if event is None:
         return 0
     if isinstance(event, int):
         return event
-    child, _, wait_status = event
-    if status:
-        task.copy_out(status, wait_status.to_bytes(4, "little"))
-    if usage:
-        task.copy_out(usage, pack_group(child, True))
+    child, _, status = <tuple> event
+    if args[1]:
+        task.put(args[1], &status, sizeof(status))
+    if args[3]:
+        task.copy_out(args[3], pack_group(child, True))
     return child.pid
+
+
+define(61, "wait4(pid: Int, status: Out, options: UInt, usage: Out)", sys_wait4)
 
 
 @syscall(247)
 def sys_waitid(task, kind: Int, number: Int, info: Out, options: UInt, usage: Out):
     """waitid(2)."""
-    if options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WCLONE_ALL_NOTHREAD):
+    if options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | <object> WCLONE_ALL_NOTHREAD):
         raise Errno(EINVAL)
     if not options & (WEXITED | WSTOPPED | WCONTINUED):
         raise Errno(EINVAL)
