@@ -18,9 +18,7 @@ def collect(ThreadGroup group):
 
 cpdef long long living(ThreadGroup group) except? -1:
     """ns used by the stub of a process that still has one."""
-    cdef Task task = None
-    for task in group.tasks.values():
-        break
+    cdef Task task = next(iter(group.tasks.values()), None)
     if task is None or task.mm is None or task.mm.space is None or not task.mm.space.host_pid:
         return 0
     return process_cpu_ns(task.mm.space.host_pid)
