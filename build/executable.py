@@ -75,11 +75,13 @@ def link(linked: dict[str, Path]) -> Path:
     flags = [*BOOTLOADER_FLAGS, version_text()]
     bootloader = [(path, flags) for path in sorted(SOURCES.glob("pyinstaller/bootloader/src/*.c"))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ours = list(pool.map(lambda job: compile_foreign(*job), [(table, ["-fvisibility=default"]), *bootloader]))
+        jobs = [(table, ["-fvisibility=default"]), (HERE / "start.S", []), *bootloader]
+        ours = list(pool.map(lambda job: compile_foreign(*job), jobs))
     program, stamp = OUT / "bootloader", OUT / "bootloader.key"
     libraries = ["-lffi_pic", "-lexpat", "-lz", "-lm", "-ldl", "-lpthread", "-lutil"]
     # Relocations as bitmaps: every start reads and applies them, 1.8 MB of them otherwise.
-    options = ["-static-pie", "-s", "-Wl,--gc-sections", "-Wl,-O1", "-Wl,--hash-style=gnu", "-Wl,-z,pack-relative-relocs", *PROFILE.ldflags]
+    options = ["-static-pie", "-s", "-Wl,--gc-sections", "-Wl,-O1", "-Wl,--hash-style=gnu", "-Wl,-e,runsc_start"]
+    options += ["-Wl,-z,pack-relative-relocs", *PROFILE.ldflags]
     command = ["g++", "-o", str(program), *options, *map(str, [*ours, *linked.values()]), str(LIBPYTHON), *libraries]
     key = compiler.digest(*command, *(compiler.file_digest_now(path) for path in [*ours, *linked.values(), LIBPYTHON]))
     if compiler.remembered(stamp, key, program) is None:

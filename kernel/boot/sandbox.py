@@ -193,12 +193,14 @@ def boot(args):
         args.report_error(f"{type(error).__name__}: {error}")
         posix._exit(128)
     timeline.mark("sentry: program loaded")
-    if args.debug:
-        timeline.tell(args.log_fd)
     args.report_ready()
     gc.collect()
     gc.freeze()
+    timeline.mark("sentry: garbage collected")
     args.host.host_forget_file_pages()  # most code and every module's text was needed once, at birth
+    timeline.mark("sentry: file pages forgotten")
+    if args.debug:
+        timeline.tell(args.log_fd)
     if not args.wait_for_start:
         sandbox.start()
     posix._exit(sandbox.run())
