@@ -3,7 +3,7 @@
 
 from kernel.platform.platform cimport HostCall
 from kernel.platform.window cimport Window
-from kernel.platform.x86_64.abi cimport context, machine, report
+from kernel.platform.x86_64.abi cimport answer, context, machine, report
 
 
 cdef struct Birth:                       # what the zygote found out, before any guest existed
@@ -22,26 +22,26 @@ cdef class ContextArea:
     cdef void clear(self, int slot) noexcept nogil
     # from the guest: each copies once
     cdef void take(self, int slot, machine *state, report *said) noexcept nogil
+    cdef void take_call(self, int slot, machine *state) noexcept nogil
+    cdef void take_rest(self, int slot, machine *state) noexcept nogil
     cdef void take_report(self, int slot, report *said) noexcept nogil
     cdef void take_results(self, int slot, HostCall *calls, int count) noexcept nogil
     cdef bint take_window(self, int slot, Window into) noexcept
-    cdef bint hot_request(self, int slot, unsigned int seq, unsigned int *kind) noexcept nogil
+    cdef bint hot_request(self, int slot, unsigned int seq, unsigned int looks, unsigned int *what) noexcept nogil
     cdef unsigned int says_cpu(self, int slot) noexcept nogil
     cdef bint says_waiting(self, int slot) noexcept nogil
     cdef bint newborn_is_ready(self, int slot) noexcept nogil
-    # to the guest; publish() makes an order valid
+    # to the guest; put_answer() makes an order valid
     cdef void put_machine(self, int slot, const machine *state) noexcept nogil
-    cdef void put_order(self, int slot, unsigned int order, bint then_resume) noexcept nogil
     cdef void put_host_calls(self, int slot, const HostCall *calls, int count) noexcept nogil
     cdef void put_birth(self, int slot, unsigned long nonce, int child_slot) noexcept nogil
     cdef void put_ids(self, int slot, const unsigned int *ids) noexcept nogil
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil
     cdef void put_outgoing(self, int slot, Window what, int i, unsigned long at, const void *data, size_t length) noexcept
-    cdef void put_filled(self, int slot, Window what) noexcept
     cdef const char *outgoing(self, int slot, Window what, int i) noexcept
     cdef void set_interrupted(self, int slot) noexcept nogil
     cdef void set_spin(self, int slot, unsigned int ticks) noexcept nogil
-    cdef void publish(self, int slot, unsigned int seq) noexcept nogil
+    cdef void put_answer(self, int slot, const answer *what, bint publish) noexcept nogil
     # vector state: address is the guest's claim and may be anything
     cdef bint read_xsave(self, int slot, unsigned long address, void *into, size_t size) noexcept nogil
     cdef bint write_xsave(self, int slot, unsigned long address, const void *data, size_t size) noexcept nogil

@@ -6,14 +6,15 @@ memory; what is read here is never read again for a decision, and no pointer int
 addresses are checked against the slot, counts are clamped by the caller's own numbers. Orders and registers are only ever written.
 """
 
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 from posix.mman cimport MAP_FAILED, MAP_NORESERVE, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
 from posix.time cimport timespec
 from posix.unistd cimport close, ftruncate
 
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NR_IDS, NR_PIECES, NSLOT, SLOT, SLOT_WINDOW, SLOT_XSAVE, WINDOW_SIZE, context, machine, piece,
-    report, window,
+    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NR_IDS, NR_PIECES, NSLOT, R8, R9, R10, RAX, RCX, RDI, RDX, RSI, SLOT, SLOT_WINDOW, SLOT_XSAVE,
+    WINDOW_SIZE, answer, context, machine, piece, report, request, window,
 )
 
 cdef extern from *:
@@ -24,7 +25,8 @@ cdef extern from *:
     #include <unistd.h>
     #include <time.h>
     static inline void publish_u32(volatile uint32_t *where, uint32_t value) { __atomic_store_n(where, value, __ATOMIC_RELEASE); }
-    static inline uint32_t acquire_u32(const volatile uint32_t *where) { return __atomic_load_n(where, __ATOMIC_ACQUIRE); }
+    static inline uint64_t acquire_u64(const volatile uint64_t *where) { return __atomic_load_n(where, __ATOMIC_ACQUIRE); }
+    static inline void relax(void) { __builtin_ia32_pause(); }
     static inline void full_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
     static inline int seal(int fd) { return fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL); }
     """
@@ -37,7 +39,8 @@ cdef extern from *:
     int seal(int fd) nogil
     int madvise(void *where, size_t length, int advice) nogil
     void publish_u32(unsigned int *where, unsigned int value) nogil
-    unsigned int acquire_u32(const unsigned int *where) nogil
+    uint64_t acquire_u64(const uint64_t *where) nogil
+    void relax() nogil
     void full_fence() nogil
     long syscall(long number, ...) nogil
 
@@ -88,6 +91,18 @@ cdef class ContextArea:
         memcpy(state, &c.machine, sizeof(machine))
         memcpy(said, &c.report, sizeof(report))
 
+    cdef void take_call(self, int slot, machine *state) noexcept nogil:
+        """Number and arguments of a system call."""
+        cdef request *r = &self.at(slot).request
+        state.regs[RAX] = r.number
+        state.regs[RDI], state.regs[RSI], state.regs[RDX] = r.args[0], r.args[1], r.args[2]
+        state.regs[R10], state.regs[R8], state.regs[R9] = r.args[3], r.args[4], r.args[5]
+
+    cdef void take_rest(self, int slot, machine *state) noexcept nogil:
+        """All registers but those that take_call() took."""
+        cdef machine *m = &self.at(slot).machine
+        memcpy(&state.regs[RCX], &m.regs[RCX], sizeof(machine) - RCX * sizeof(m.regs[0]))
+
     cdef void take_report(self, int slot, report *said) noexcept nogil:
         memcpy(said, &self.at(slot).report, sizeof(report))
 
@@ -116,13 +131,18 @@ cdef class ContextArea:
             clamp_piece(&into.here.outgoing[i])
         return into.here.nr_in + into.here.nr_out > 0
 
-    cdef bint hot_request(self, int slot, unsigned int seq, unsigned int *kind) noexcept nogil:
-        """Has the thread laid down the request of this number? Its bell may ring all the same."""
-        cdef context *c = self.at(slot)
-        if acquire_u32(&c.hot_seq) != seq:
-            return False
-        kind[0] = acquire_u32(&c.hot_kind)
-        return True
+    cdef bint hot_request(self, int slot, unsigned int seq, unsigned int looks, unsigned int *what) noexcept nogil:
+        """Has the thread laid down the request of this number? Its bell may ring all the same. looks: how often to look."""
+        cdef const uint64_t *posted = <const uint64_t *> &self.at(slot).request.posted
+        cdef uint64_t found
+        while looks:
+            found = acquire_u64(posted)
+            if <unsigned int> found == seq:
+                what[0] = found >> 32
+                return True
+            relax()
+            looks -= 1
+        return False
 
     cdef unsigned int says_cpu(self, int slot) noexcept nogil:
         """Where the guest says that it ran; good enough for a policy."""
@@ -139,10 +159,16 @@ cdef class ContextArea:
     cdef void put_machine(self, int slot, const machine *state) noexcept nogil:
         memcpy(&self.at(slot).machine, state, sizeof(machine))
 
-    cdef void put_order(self, int slot, unsigned int order, bint then_resume) noexcept nogil:
-        cdef context *c = self.at(slot)
-        c.order = order
-        c.then_resume = then_resume
+    cdef void put_answer(self, int slot, const answer *what, bint publish) noexcept nogil:
+        """All of it at once: the guest's thread may be looking at this cache line. publish: the number as well, which makes it valid."""
+        cdef answer *a = &self.at(slot).answer
+        a.order = what.order
+        a.then_resume = what.then_resume
+        a.plain = what.plain
+        a.result = what.result
+        memcpy(a.filled, what.filled, sizeof(a.filled))
+        if publish:
+            publish_u32(&a.rep, what.rep)
 
     cdef void put_host_calls(self, int slot, const HostCall *calls, int count) noexcept nogil:
         cdef context *c = self.at(slot)
@@ -175,17 +201,11 @@ cdef class ContextArea:
         """For a copy into the guest's memory only: the guest may have changed it meanwhile."""
         return <char *> self.at(slot) + SLOT_WINDOW + what.here.outgoing[i].offset
 
-    cdef void put_filled(self, int slot, Window what) noexcept:
-        memcpy(self.at(slot).filled, what.filled, sizeof(what.filled))
-
     cdef void set_interrupted(self, int slot) noexcept nogil:
         publish_u32(&self.at(slot).interrupted, 1)
 
     cdef void set_spin(self, int slot, unsigned int ticks) noexcept nogil:
-        publish_u32(&self.at(slot).spin, ticks)
-
-    cdef void publish(self, int slot, unsigned int seq) noexcept nogil:
-        publish_u32(&self.at(slot).rep, seq)
+        publish_u32(&self.at(slot).answer.spin, ticks)
 
     cdef bint read_xsave(self, int slot, unsigned long address, void *into, size_t size) noexcept nogil:
         """False if the address can't be an image in this thread's slot."""

@@ -21,7 +21,6 @@ cdef extern from *:
     #include <time.h>
     #include <x86intrin.h>
     static inline uint64_t time_stamp(void) { return __rdtsc(); }
-    static inline void relax(void) { __builtin_ia32_pause(); }
     static inline long long now_ns(void) {
         struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000000LL + t.tv_nsec; }
     static inline int get_affinity(unsigned long *mask) {
@@ -32,19 +31,19 @@ cdef extern from *:
         sched_setaffinity(0, sizeof set, &set); }
     """
     uint64_t time_stamp() nogil
-    void relax() nogil
     long long now_ns() nogil
     int get_affinity(unsigned long *mask) nogil
     void run_on_all_but(const unsigned long *mask, unsigned int cpu) nogil
 
 cdef enum:
-    SPIN_US = 20                         # how long either side spins
+    SPIN_US = 60                         # how long either side spins
     GAP_US = 12                          # between an answer and the next request of a thread, a sleeping wake-up included
     MANY = 12                            # points: a short gap gives one, a long one takes three
     ENOUGH = 8
     WAKE_UP_US = 100                     # the answer that makes a thread hot wakes it on a sleeping processor
     LOOK_US = 50                         # how long other events may be left waiting
     PREEMPTED_US = 30                    # a pause in our own spinning that nothing else explains
+    LOOKS = 8                            # at a thread's request, before the clock is looked at
     MAX_HOT = 4
     MAX_THREADS = 64                     # with more of them nobody counts who runs
     FIRST_PENALTY_US = 500
@@ -82,17 +81,16 @@ cdef class Handover:
             self.heat(thread)
 
     cdef SystrapThread next_request(self):
-        """Spins until a hot thread has laid down a request: that thread, with `hot_kind` set. None: they have cooled down."""
+        """Spins until a hot thread has laid down a request: that thread, with `hot_what` set. None: they have cooled down."""
         cdef SystrapThread thread
         cdef uint64_t now = ticks(), before
         while self.hot:
             for thread in self.hot:
-                if thread.state == GUEST and thread.stub.area.hot_request(thread.slot, thread.seq + 1, &thread.hot_kind):
+                if thread.state == GUEST and thread.stub.area.hot_request(thread.slot, thread.seq + 1, LOOKS, &thread.hot_what):
                     self.last = now
                     self.nr_hot_requests += 1
                     return thread
             before = now
-            relax()
             now = ticks()
             if now - before > PREEMPTED_US * self.us:
                 self.nr_preempted += 1

@@ -29,9 +29,9 @@ cdef class SystrapPlatform(Platform):
     cdef PyObject **by_tid
     cdef seccomp_notif notification
 
-    cdef int on_bell(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1
-    cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1
-    cdef int on_request(self, SystrapThread thread, uint64_t kind) except -1
+    cdef int on_bell(self, SystrapThread thread, unsigned int seq, uint64_t what, uint64_t id) except -1
+    cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t what, uint64_t id) except -1
+    cdef int on_request(self, SystrapThread thread, uint64_t what) except -1
     cdef bint rewrite(self, SystrapThread thread) except -1
     cdef int rewritten(self, SystrapThread thread, int calls_made) except -1
     cdef int after_rewriting(self, SystrapThread thread) except -1

@@ -22,7 +22,7 @@ from kernel.platform.space cimport StubSpace
 from kernel.platform.thread cimport ARMED, EXITING, GONE, GUEST, HELLO, PARKED, SERVING, STARTING, SystrapThread
 from kernel.platform.thread cimport MAP_TABLE, NO_REWRITING, WRITE_CODE
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, GUEST_END, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, NR_BELL, NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST,
+    CTX_BASE, GUEST_END, HAS_PIECES, IS_FOREIGN, IS_TRAPPED, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, KIND_MASK, NR_BELL, NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST,
     ORDER_RESUME, ORDER_THREAD, RAX, SITE_BYTES, SITE_SLOTS,
 )
 from kernel.platform.x86_64.frame cimport FrameLayout
@@ -39,7 +39,6 @@ cdef extern from *:
     enum:
         AT_HWCAP2
         SYS_tgkill
-    const unsigned int AUDIT_ARCH_X86_64
     long syscall(long number, ...) nogil
 
 cdef enum:
@@ -133,7 +132,7 @@ cdef class SystrapPlatform(Platform):
         thread = self.handover.next_request()
         if thread is None:
             return 0
-        self.new_request(thread, thread.seq + 1, thread.hot_kind, 0)
+        self.new_request(thread, thread.seq + 1, thread.hot_what, 0)
         return 2
 
     cpdef GuestThread new_thread(self, Space space):
@@ -194,11 +193,11 @@ cdef class SystrapPlatform(Platform):
 
     # what the listener brings
 
-    cdef int on_bell(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1:
+    cdef int on_bell(self, SystrapThread thread, unsigned int seq, uint64_t what, uint64_t id) except -1:
         """The table of the bell protocol."""
         cdef int state = thread.state
         if seq == thread.seq + 1 and state == GUEST:
-            return self.new_request(thread, seq, kind, id)
+            return self.new_request(thread, seq, what, id)
         if seq != thread.seq or seq == 0:
             return self.breach(thread, f"sequence number {seq} after {thread.seq}, state {state}")
         if state == SERVING or state == PARKED or state == ARMED:
@@ -211,7 +210,7 @@ cdef class SystrapPlatform(Platform):
         thread.answer_again(id)
         return 0
 
-    cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t kind, uint64_t id) except -1:
+    cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t what, uint64_t id) except -1:
         """id 0: there is no notification, the thread spins."""
         thread.seq = seq
         thread.notification = id
@@ -225,29 +224,34 @@ cdef class SystrapPlatform(Platform):
         if thread.released:              # it was killed on its way to us
             return 0
         self.handover.came(thread, self.bound)
-        self.on_request(thread, kind)
+        self.on_request(thread, what)
         if thread.hot and thread.state != GUEST:
             self.handover.hurry(thread)
         return 0
 
-    cdef int on_request(self, SystrapThread thread, uint64_t kind) except -1:
+    cdef int on_request(self, SystrapThread thread, uint64_t what) except -1:
         """A new request: what the context says is copied here, once. After an order the registers are ours already."""
         cdef bint must_be_done = not thread.then_resume
+        cdef uint64_t kind = what & KIND_MASK
         if kind == K_DONE:
             thread.stub.area.take_report(thread.slot, &thread.said)
             return self.on_done(thread)
-        if must_be_done and kind != K_FAULT or kind < K_SYSCALL or kind > K_SITE:
-            return self.breach(thread, f"request of kind {kind} after order {thread.order}")
-        thread.stub.area.take(thread.slot, &thread.machine, &thread.said)
+        if must_be_done and kind != K_FAULT or kind < K_SYSCALL or kind > K_SITE or what >> 32:
+            return self.breach(thread, f"request of kind {what:#x} after order {thread.order}")
         thread.then_resume = True
         thread.order = ORDER_RESUME
         thread.original = -1
         thread.child = None
-        thread.site_shown = kind == K_SITE
-        thread.has_window = kind == K_SYSCALL
+        thread.what = what
+        thread.changed = False
+        thread.partial = kind == K_SYSCALL
+        if kind == K_SYSCALL:
+            thread.stub.area.take_call(thread.slot, &thread.machine)
+        else:
+            thread.stub.area.take(thread.slot, &thread.machine, &thread.said)
         if kind == K_SYSCALL or kind == K_SITE:
-            if (self.patching and thread.said.trapped and thread.said.arch == AUDIT_ARCH_X86_64
-                    and thread.stub.sites.often(thread.call_end()) and self.rewrite(thread)):
+            if (what & IS_TRAPPED and self.patching and not what & IS_FOREIGN and thread.stub.sites.often(thread.call_end())
+                    and self.rewrite(thread)):
                 return 0
             return self.after_rewriting(thread)
         if kind == K_FAULT:
@@ -294,11 +298,11 @@ cdef class SystrapPlatform(Platform):
 
     cdef int after_rewriting(self, SystrapThread thread) except -1:
         """The system call itself; a site that was only shown is gone to again."""
-        if thread.site_shown:
+        if thread.what & KIND_MASK == K_SITE:
             return self.events.on_interrupt(thread)
         thread.original = <int> thread.machine.regs[RAX]
-        if thread.said.arch == AUDIT_ARCH_X86_64 and (thread.original < 0 or not thread.original & X32_BIT):
-            if not thread.has_window:
+        if not thread.what & IS_FOREIGN and (thread.original < 0 or not thread.original & X32_BIT):
+            if not thread.what & HAS_PIECES:
                 return self.events.on_syscall(thread)
             thread.open_window()
             try:
@@ -311,8 +315,10 @@ cdef class SystrapPlatform(Platform):
         cdef Middle middle = NO_SITE
         if thread.stub.sites.mapped and (thread.said.signo == SIGILL or thread.said.signo == SIGSEGV):
             middle = thread.stub.sites.middle(thread.stub, &thread.machine)
+        if middle != NO_SITE:
+            thread.changed = True
         if middle == A_CALL:
-            thread.said.arch = AUDIT_ARCH_X86_64
+            thread.what = K_SYSCALL
             return self.after_rewriting(thread)
         if middle == COMPARED:
             return self.events.on_interrupt(thread)

@@ -7,7 +7,7 @@ from kernel.platform.notify cimport Listener
 from kernel.platform.platform cimport GuestThread, HostCall
 from kernel.platform.space cimport StubSpace
 from kernel.platform.window cimport Window
-from kernel.platform.x86_64.abi cimport MAX_HOST_CALLS
+from kernel.platform.x86_64.abi cimport MAX_HOST_CALLS, answer
 from kernel.platform.x86_64.state cimport MachineThread
 
 
@@ -39,13 +39,13 @@ cdef class SystrapThread(MachineThread):
     cdef uint64_t answered               # when, in ticks
     cdef int short_gaps                  # see handover.pyx
     cdef readonly bint hot               # it spins before it rings
-    cdef unsigned int hot_kind           # of the request that was found
+    cdef unsigned int hot_what           # of the request that was found
     cdef bint kicked                     # SIG_INTR is on its way
     cdef bint newborn                    # no bell yet
     cdef bint parking
     cdef Window window                   # made when first needed
-    cdef bint has_window                 # its request came with one
-    cdef bint site_shown                 # its request is about a site, not a call
+    cdef answer reply                    # the answer being given
+    cdef uint64_t what                   # K_* and IS_* of its request
     cdef bint released                   # the kernel has forgotten it; its process dies, or it exits
     cdef unsigned long nonce             # what it says in its hello
     cdef unsigned int order              # the last one

@@ -6,7 +6,7 @@ An answer is: context first, then the reply number, then SEND.
 """
 
 from libc.errno cimport ENOENT
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from posix.unistd cimport close, dup
 
 from posix import urandom
@@ -14,8 +14,8 @@ from posix import urandom
 from kernel.abi.errno cimport Errno
 from kernel.platform.log import log
 from kernel.platform.x86_64.abi cimport (
-    FD_CONTEXTS, FD_DONATED, FORK_FLAGS, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD,
-    RIP, SIG_INTR,
+    FD_CONTEXTS, FD_DONATED, FORK_FLAGS, K_SITE, KIND_MASK, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD,
+    RAX, RIP, SIG_INTR,
 )
 from kernel.platform.window cimport Window
 from kernel.platform.x86_64.state cimport MachineThread
@@ -140,14 +140,15 @@ cdef class SystrapThread(MachineThread):
         if self.stub.window is not self.window:
             return
         if self.window.dirty and copied_by_shim:
-            self.stub.area.put_filled(self.slot, self.window)
+            memcpy(self.reply.filled, self.window.filled, sizeof(self.reply.filled))
         elif self.window.dirty:
             self.stub.flush_window()
         self.stub.window = None
 
     cdef uint64_t call_end(self) noexcept:
         """The address behind the system call instruction of its request."""
-        return self.machine.regs[RIP] + (2 if self.site_shown else 0)
+        self.complete()
+        return self.machine.regs[RIP] + (2 if self.what & KIND_MASK == K_SITE else 0)
 
     cdef void new_nonce(self):
         if self.nonce:
@@ -175,9 +176,9 @@ cdef class SystrapThread(MachineThread):
     cdef void give_order(self, unsigned int order, bint then_resume) noexcept:
         self.order = order
         self.then_resume = then_resume
+        self.reply.order, self.reply.then_resume, self.reply.result = order, then_resume, self.machine.regs[RAX]
         if self.stub.window is not None:
             self.close_window(order == ORDER_RESUME)
-        self.stub.area.put_order(self.slot, order, then_resume)
         self.answer()
 
     cdef void answer(self) noexcept:
@@ -189,8 +190,9 @@ cdef class SystrapThread(MachineThread):
             self.state = ARMED
             return
         self.notification = 0
-        if self.state != HELLO and not self.newborn:
-            self.stub.area.publish(self.slot, self.seq)
+        self.reply.rep = self.seq
+        self.stub.area.put_answer(self.slot, &self.reply, self.state != HELLO and not self.newborn)
+        memset(&self.reply, 0, sizeof(self.reply))
         self.state = GUEST
         if notification:                 # else it spins; if it gives up it rings with a number that has its answer
             self.answer_again(notification)
@@ -237,17 +239,30 @@ cdef class SystrapThread(MachineThread):
                 return True
         return False
 
+    cdef void complete(self) noexcept:
+        if self.partial:
+            self.partial = False
+            self.stub.area.take_rest(self.slot, &self.machine)
+
     cdef bint fetch_image(self, char *into) noexcept:
+        self.complete()
         return self.stub.area.read_xsave(self.slot, self.machine.xsave, into, self.layout.image_size)
 
     cdef void store_image(self, const char *image) noexcept:
         cdef size_t size = self.layout.image_size
+        self.complete()
         if self.image != NULL or self.slot < 0 or not self.stub.area.write_xsave(self.slot, self.machine.xsave, image, size):
             self.keep_image(image)
 
     cdef void put_state(self) noexcept:
         if self.image != NULL:
+            self.touch()
             self.machine.xsave = self.stub.area.own_xsave(self.slot)
             self.stub.area.write_xsave(self.slot, self.machine.xsave, self.image, self.layout.image_size)
             self.drop_image()
-        self.stub.area.put_machine(self.slot, &self.machine)
+        if self.changed:
+            self.complete()
+            self.stub.area.put_machine(self.slot, &self.machine)
+            self.changed = False
+        else:
+            self.reply.plain = True

@@ -45,11 +45,9 @@ static void bells_by_hand(const void *unused)
     (void)unused;
     getppid();
     for (int i = 0; i < 20000; i++) {
-        CONTEXT->machine.regs[RAX] = SYS_getppid;
-        CONTEXT->report.arch = AUDIT_ARCH_X86_64;
-        CONTEXT->report.trapped = 0;    /* or the sentry would order the site rewritten, and we do not obey */
+        CONTEXT->request.number = SYS_getppid;
         uint32_t seq = ++CONTEXT->seq;
-        while (CONTEXT->rep != seq)
+        while (CONTEXT->answer.rep != seq)
             jump(NR_BELL, seq, K_SYSCALL, 0, 0, 0, 0);
     }
 }
@@ -95,12 +93,11 @@ static void signal_with_bad_vectors(const void *unused)
     pid_t self = getpid();
     for (unsigned i = 0; i < LENGTH(places); i++) {
         CONTEXT->machine.xsave = places[i];
-        CONTEXT->machine.regs[RAX] = SYS_kill;
-        CONTEXT->machine.regs[RDI] = self;
-        CONTEXT->machine.regs[RSI] = SIGUSR1;
-        CONTEXT->report.arch = AUDIT_ARCH_X86_64;
+        CONTEXT->request.number = SYS_kill;
+        CONTEXT->request.args[0] = self;
+        CONTEXT->request.args[1] = SIGUSR1;
         uint32_t seq = ++CONTEXT->seq;
-        while (CONTEXT->rep != seq)
+        while (CONTEXT->answer.rep != seq)
             jump(NR_BELL, seq, K_SYSCALL, 0, 0, 0, 0);
     }
 }

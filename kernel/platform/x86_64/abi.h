@@ -73,6 +73,10 @@
 #define K_DONE      4               /* an order was carried out, or failed */
 #define K_FUTEX     5               /* a native futex wait was broken off by SIG_INTR */
 #define K_SITE      6               /* a call that the shim answers itself traps often; rip is at the call, which was not made */
+#define KIND_MASK   0xff
+#define IS_TRAPPED  0x100           /* K_SYSCALL, K_SITE: it came by SIGSYS, not from a rewritten site */
+#define IS_FOREIGN  0x200           /* of another architecture */
+#define HAS_PIECES  0x400           /* with a window */
 
 /* what the sentry orders */
 #define ORDER_RESUME 0
@@ -130,10 +134,25 @@ struct machine {
 struct report {
     int32_t signo, code;            /* of a fault */
     uint64_t address;               /* of a fault */
-    uint32_t arch, trap;            /* AUDIT_ARCH_* of a system call; trap number of a fault */
-    uint64_t error;                 /* processor's error code of a fault */
-    uint32_t trapped, pad;          /* a system call that came by SIGSYS, not from a rewritten site */
+    uint64_t error, trap;           /* processor's error code and trap number of a fault */
     int64_t result;                 /* of clone; for ORDER_HOST how many calls were made */
+};
+
+/* A request: what a plain system call needs is in one cache line. The bell brings its number and what it is as well; while the
+   thread spins they are written last, at once, into a line of their own, which the sentry looks at all the time. */
+struct request {
+    uint64_t number, args[6];       /* of K_SYSCALL */
+    volatile uint64_t posted __attribute__((aligned(64)));      /* number of the request, and above it K_* and IS_* */
+};
+
+/* The answer, in one line, written by the sentry in one go; rep last. */
+struct answer {
+    volatile uint32_t rep;          /* number of the request */
+    uint32_t order, then_resume;    /* then_resume: if the order succeeds go on with the guest, without asking */
+    uint32_t plain;                 /* of the registers only rax has changed: it is `result` */
+    uint64_t result;
+    uint32_t filled[NR_PIECES];     /* bytes of each outgoing piece that the sentry wrote and the shim copies out */
+    volatile uint32_t spin;         /* for how many ticks the next request is looked for before its bell must ring */
 };
 
 /* a piece of guest memory that a call reads or writes */
@@ -169,15 +188,20 @@ struct context {
     volatile uint32_t live;         /* 0xc0 the guest's vectors are in the registers: 1, also saved at xsave: 2 */
     uint32_t pad;
     uint64_t compared, tail;        /* 0xc8 site with a comparison behind its call: with what, and where to go on; tail 0: none */
-    volatile uint32_t seq, rep;     /* number of the last request, number of the last answer */
+    uint32_t seq;                   /* of the last request */
+    uint32_t origin;                /* of the call at hand: IS_TRAPPED, IS_FOREIGN */
 
-    uint32_t order;
-    uint32_t then_resume;           /* if the order succeeds go on with the guest, without asking */
+    struct request request __attribute__((aligned(64)));
+    struct answer answer __attribute__((aligned(64)));
+
+    /* pid (0: ask the sentry), tid, ppid, uid, euid, gid, egid: what the shim answers by itself */
+    volatile uint32_t ids[NR_IDS] __attribute__((aligned(64)));
+    volatile uint32_t cpu;          /* where it last rang */
+    volatile uint32_t site_hits;    /* calls that trapped and were answered here */
     uint32_t nr_host_calls;
     uint64_t nonce;                 /* fork, thread: what the child says in its hello */
     uint64_t child;                 /* thread: address of its context */
     uint64_t clear_tid;             /* exit, clear */
-    volatile uint32_t ids[NR_IDS];  /* pid (0: ask the sentry), tid, ppid, uid, euid, gid, egid: what the shim answers by itself */
     struct report report;
 
     /* bootstrap: written by the zygote before any guest exists */
@@ -185,13 +209,6 @@ struct context {
     uint32_t mxcsr_mask;
     uint64_t xfeatures, xstate_size;
     uint64_t vdso, hwcap, hwcap2, minsigstksz;          /* from its auxiliary vector */
-
-    /* the spinning hand-over: a request lies here while the shim spins for `spin` ticks; 0: ring at once */
-    volatile uint32_t spin, hot_seq, hot_kind, cpu;
-
-    volatile uint32_t site_hits;    /* calls that trapped and were answered here */
-
-    uint32_t filled[NR_PIECES];     /* bytes of each outgoing piece that the sentry wrote and the shim copies out */
 
     volatile uint32_t home_server;  /* reserved for what comes: several servers */
 

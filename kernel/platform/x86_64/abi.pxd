@@ -9,7 +9,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         RAX, RDI, RSI, RDX, R10, R8, R9, RCX, R11, RBX, RBP, R12, R13, R14, R15, RSP, RIP, RFL, NREG
         SLOT, NSLOT, CTX_SIZE, SLOT_XSAVE, SLOT_WINDOW, SLOT_STACK
         NR_HELLO, NR_BELL, FORK_FLAGS, THREAD_FLAGS, SIG_INTR, FD_CONTEXTS, FD_RO_PAGE, FD_DONATED, MAX_HOST_CALLS, NR_IDS
-        K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX, K_SITE
+        K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX, K_SITE, KIND_MASK, IS_TRAPPED, IS_FOREIGN, HAS_PIECES
         NR_DESCRIBED, COPY_STRING, COPY_IN, COPY_IN_COUNTED, COPY_OUT, COPY_OUT_COUNTED, NR_PIECES, WINDOW_SIZE
         NSITE, SITE_SLOTS, SITE_RECORDS, SITE_BYTES, SITE_STUB
         ORDER_RESUME, ORDER_HOST, ORDER_FORK, ORDER_THREAD, ORDER_EXIT, ORDER_CLEAR
@@ -22,10 +22,19 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
     struct report:
         int32_t signo, code
         uint64_t address
-        uint32_t arch, trap
-        uint64_t error
-        uint32_t trapped
+        uint64_t error, trap
         int64_t result
+
+    struct request:
+        uint64_t number
+        uint64_t args[6]
+        uint64_t posted
+
+    struct answer:
+        uint32_t rep, order, then_resume, plain
+        uint64_t result
+        uint32_t filled[NR_PIECES]
+        uint32_t spin
 
     struct piece:
         uint64_t address
@@ -47,11 +56,12 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
 
     struct context:
         machine machine
-        uint32_t interrupted, ready, waiting, live, seq, rep, order, then_resume, nr_host_calls, spin, hot_seq, hot_kind, cpu
+        uint32_t interrupted, ready, waiting, live, nr_host_calls, cpu
+        request request
+        answer answer
         uint64_t nonce, child, clear_tid
         uint32_t ids[NR_IDS]
         report report
-        uint32_t filled[NR_PIECES]
         int32_t listener
         uint32_t mxcsr_mask
         uint64_t xfeatures, xstate_size, vdso, hwcap, hwcap2, minsigstksz

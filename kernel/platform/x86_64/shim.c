@@ -60,7 +60,7 @@ static void obey(struct context *c)
 {
     int failed = 0;
 
-    switch (c->order) {
+    switch (c->answer.order) {
     case ORDER_RESUME:
         empty_window(c);
         leave(c);
@@ -85,7 +85,7 @@ static void obey(struct context *c)
     default:
         die(112);
     }
-    if (c->then_resume && !failed)
+    if (c->answer.then_resume && !failed)
         leave(c);
 }
 
@@ -106,14 +106,13 @@ static uint32_t this_cpu(void)
     return limit & 0xfff;
 }
 
-/* HOT: the sentry looks at the context, so no bell is needed if it answers while we spin. It may end that at any time. */
-static void spin(struct context *c, uint32_t seq, long kind)
+/* HOT: the sentry looks at the request, so no bell is needed if it answers while we spin. It may end that at any time. */
+static void spin(struct context *c, uint32_t seq, uint32_t what)
 {
     uint64_t began = ticks();
 
-    c->hot_kind = kind;
-    __atomic_store_n(&c->hot_seq, seq, __ATOMIC_RELEASE);
-    while (c->rep != seq && ticks() - began < c->spin)
+    __atomic_store_n(&c->request.posted, (uint64_t)what << 32 | seq, __ATOMIC_RELEASE);
+    while (c->answer.rep != seq && ticks() - began < c->answer.spin)
         asm volatile("pause");
 }
 
@@ -128,25 +127,42 @@ static void save_vectors(struct context *c)
     c->live = 2;
 }
 
+static uint32_t describe(struct context *c, long kind)
+{
+    const uint64_t *r = c->machine.regs;
+
+    if (kind == K_SITE)
+        return kind | c->origin;
+    if (kind != K_SYSCALL)
+        return kind;
+    c->request.number = r[RAX];
+    c->request.args[0] = r[RDI];
+    c->request.args[1] = r[RSI];
+    c->request.args[2] = r[RDX];
+    c->request.args[3] = r[R10];
+    c->request.args[4] = r[R8];
+    c->request.args[5] = r[R9];
+    return kind | c->origin | (c->origin & IS_FOREIGN ? 0 : fill_window(c));
+}
+
 /* Asks until answered, then obeys, for ever. A signal may take the bell away (EINTR), an answer may get lost: the sequence
    number tells the sentry what happened. */
 HIDDEN NORETURN void serve(struct context *c, long kind)
 {
     if (c->live == 1)
         save_vectors(c);
-    if (kind == K_SYSCALL)
-        fill_window(c);
-    for (unsigned i = 0; i < NR_PIECES; i++)
-        c->filled[i] = 0;
     for (;; kind = K_DONE) {
         c->interrupted = 0;
-        uint32_t seq = ++c->seq;
-        c->cpu = this_cpu();
-        if (c->spin)
-            spin(c, seq, kind);
-        while (c->rep != seq)
-            if (ring(seq, kind) == -ENOSYS)
+        uint32_t seq = ++c->seq, what = describe(c, kind);
+        if (c->answer.spin)
+            spin(c, seq, what);
+        if (c->answer.rep != seq)
+            c->cpu = this_cpu();
+        while (c->answer.rep != seq)
+            if (ring(seq, what) == -ENOSYS)
                 die(113);
+        if (c->answer.plain)
+            c->machine.regs[RAX] = c->answer.result;
         obey(c);
     }
 }
@@ -177,7 +193,7 @@ static void save_registers(struct context *c, const uint64_t *g, uint64_t fpstat
     c->machine.xsave = fpstate;
     c->live = 0;
     c->tail = 0;
-    c->report.trapped = 1;
+    c->origin = IS_TRAPPED;
     c->stack = (sp & -64) - 64;
 }
 
@@ -285,7 +301,7 @@ static void answer_locally(struct context *c)
 
     if (!id && !futex && !yield)
         return;
-    if (c->report.trapped)
+    if (c->origin & IS_TRAPPED)
         show_site(c);
     if (futex) {
         long result = futex_native(c);
@@ -313,8 +329,7 @@ HIDDEN NORETURN void on_fast(struct context *c, uint32_t number)
     c->compared = site->compare;
     asm volatile("rdfsbase %0" : "=r"(c->machine.fs));
     c->live = 1;
-    c->report.trapped = 0;
-    c->report.arch = AUDIT_ARCH_X86_64;
+    c->origin = 0;
     c->stack = (uint64_t)c + SLOT_TOP;
     answer_locally(c);
     serve(c, K_SYSCALL);
@@ -357,9 +372,10 @@ HIDDEN NORETURN void on_signal(int signo, struct siginfo *info, struct ucontext 
         nested_signal(signo, info, u, c);
     save_registers(c, g, u->fpstate, sp);
     if (call) {
-        c->report.arch = signo == SIGSYS ? info->sys.arch : AUDIT_ARCH_X86_64;
-        if (c->report.arch == AUDIT_ARCH_X86_64) {      /* as the syscall instruction leaves them */
-            r[RCX] = r[RIP];
+        if (signo == SIGSYS && info->sys.arch != AUDIT_ARCH_X86_64)
+            c->origin |= IS_FOREIGN;
+        else {
+            r[RCX] = r[RIP];                            /* as the syscall instruction leaves them */
             r[R11] = r[RFL];
             answer_locally(c);
         }

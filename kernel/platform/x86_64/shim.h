@@ -47,6 +47,6 @@ HIDDEN extern char futex_begin[], futex_end[], leave_end[], signal_entry[], fast
 HIDDEN extern const int32_t guest_accesses[];   /* pairs of distances from the word itself: begin and end of an access */
 
 /* window.c */
-HIDDEN void fill_window(struct context *c);
+HIDDEN uint32_t fill_window(struct context *c);      /* HAS_PIECES or 0 */
 HIDDEN void empty_window(struct context *c);
 #endif

@@ -36,6 +36,13 @@ cdef class MachineThread(GuestThread):
     def __dealloc__(self):
         free(self.image)
 
+    cdef void complete(self) noexcept:
+        pass
+
+    cdef void touch(self) noexcept:
+        self.complete()
+        self.changed = True
+
     # the request, in meaning
 
     cdef long syscall_number(self) noexcept:
@@ -52,19 +59,24 @@ cdef class MachineThread(GuestThread):
         self.restart_as(self.original)
 
     cdef void restart_as(self, long number) noexcept:
+        self.touch()
         self.machine.regs[RIP] -= SYSCALL_BYTES
         self.machine.regs[RAX] = number
 
     cdef unsigned long stack_pointer(self) noexcept:
+        self.complete()
         return self.machine.regs[RSP]
 
     cdef unsigned long instruction_pointer(self) noexcept:
+        self.complete()
         return self.machine.regs[RIP]
 
     # building a state
 
     cdef void copy_state(self, GuestThread other) noexcept:
         cdef MachineThread source = <MachineThread> other
+        source.complete()
+        self.partial, self.changed = False, True
         self.machine = source.machine
         self.machine.regs[RAX] = 0
         self.original = -1
@@ -72,22 +84,29 @@ cdef class MachineThread(GuestThread):
         self.keep_image(image_scratch)
 
     cdef void set_stack(self, unsigned long sp) noexcept:
+        self.touch()
         self.machine.regs[RSP] = sp
 
     cdef void set_tls(self, unsigned long base) noexcept:
+        self.touch()
         self.machine.fs = base
 
     cdef unsigned long tls(self) noexcept:
+        self.complete()
         return self.machine.fs
 
     cdef void set_gs(self, unsigned long base) noexcept:
+        self.touch()
         self.machine.gs = base
 
     cdef unsigned long gs(self) noexcept:
+        self.complete()
         return self.machine.gs
 
     cdef void start_state(self, unsigned long entry, unsigned long sp) noexcept:
-        cdef uint64_t xsave = self.machine.xsave
+        cdef uint64_t xsave
+        self.touch()
+        xsave = self.machine.xsave
         memset(&self.machine, 0, sizeof(machine))
         self.machine.xsave = xsave
         self.machine.regs[RIP] = entry
@@ -98,6 +117,7 @@ cdef class MachineThread(GuestThread):
         self.keep_image(image_scratch)
 
     cpdef dict registers(self):
+        self.complete()
         found = {name: self.machine.regs[i] for i, name in enumerate(REGISTERS)}
         found.update(orig_rax=self.original & 0xffffffffffffffff, fs_base=self.machine.fs, gs_base=self.machine.gs)
         return found
@@ -105,6 +125,7 @@ cdef class MachineThread(GuestThread):
     cpdef set_registers(self, dict values):
         """Flags are limited to what a program can set itself; bases must be canonical, or leaving would fault."""
         cdef uint64_t flags
+        self.touch()
         for i, name in enumerate(REGISTERS):
             if name in values and name != "eflags":
                 self.machine.regs[i] = <uint64_t> values[name]
@@ -124,10 +145,12 @@ cdef class MachineThread(GuestThread):
     cdef bint push_signal_frame(self, int signo, bytes info, unsigned long handler, unsigned long restorer, unsigned long mask,
                                 unsigned long sa_flags, tuple altstack, unsigned long stack_top) except -1:
         cdef frame_request wanted
-        cdef machine before = self.machine
+        cdef machine before
         cdef unsigned long where = 0
         cdef char[128] siginfo
         cdef size_t length
+        self.touch()
+        before = self.machine
         memset(siginfo, 0, sizeof(siginfo))
         memcpy(siginfo, <const char *> info, min(len(info), 128))
         wanted.signo, wanted.info, wanted.handler, wanted.restorer, wanted.flags = signo, siginfo, handler, restorer, sa_flags
@@ -149,7 +172,9 @@ cdef class MachineThread(GuestThread):
         cdef signal_mask_and_stack saved
         cdef size_t size = self.layout.image_size
         cdef unsigned long fpstate
-        cdef machine before = self.machine
+        cdef machine before
+        self.touch()
+        before = self.machine
         if self.space.read(self.machine.regs[RSP] - 8, frame_scratch, frame_size()) != <long> frame_size():
             return None
         fpstate = self.layout.parse(&self.machine, frame_scratch, &saved)

@@ -12,7 +12,7 @@ static struct window *window_of(struct context *c)
 
 /* What the call will read comes with the request, and room for what it will write is probed: afterwards is too late to say EFAULT.
    A piece that does not fit or can't be reached is left out: the sentry reaches for it by itself, and finds what is wrong. */
-HIDDEN void fill_window(struct context *c)
+HIDDEN uint32_t fill_window(struct context *c)
 {
     static const unsigned char registers[6] = {RDI, RSI, RDX, R10, R8, R9};
     struct window *w = window_of(c);
@@ -20,9 +20,9 @@ HIDDEN void fill_window(struct context *c)
     uint64_t todo = (uint32_t)r[RAX] < NR_DESCRIBED ? ((const uint64_t *)RO_PAGE)[(uint32_t)r[RAX]] : 0;
     uint64_t used = sizeof *w, length;
 
+    if (!todo)
+        return 0;
     w->nr_in = w->nr_out = 0;
-    if (c->report.arch != AUDIT_ARCH_X86_64)
-        return;
     for (; todo; todo >>= 16) {
         unsigned kind = todo & 7;
         uint64_t address = r[registers[(todo >> 3 & 7) % 6]];
@@ -55,6 +55,7 @@ HIDDEN void fill_window(struct context *c)
             w->incoming[w->nr_in++ % NR_PIECES] = (struct piece){address, length, used};
         used += (length + 7) & ~7UL;
     }
+    return HAS_PIECES;
 }
 
 /* What the sentry has written for the guest; it fails only if another thread took the memory away since it was probed. */
@@ -64,9 +65,8 @@ HIDDEN void empty_window(struct context *c)
 
     for (unsigned i = 0; i < NR_PIECES; i++) {
         const struct piece *p = &w->outgoing[i];
-        uint32_t length = c->filled[i];
+        uint32_t length = c->answer.filled[i];
 
-        c->filled[i] = 0;
         if (length && copy((void *)p->address, (const char *)w + p->offset % WINDOW_SIZE, length))
             c->machine.regs[RAX] = -EFAULT;
     }
