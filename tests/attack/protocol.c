@@ -4,7 +4,6 @@
 
 #include "attack.h"
 
-#define AUDIT_ARCH_X86_64 0xc000003e
 
 static void forged_hello(const void *unused)
 {
