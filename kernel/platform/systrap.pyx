@@ -22,8 +22,8 @@ from kernel.platform.space cimport StubSpace
 from kernel.platform.thread cimport ARMED, EXITING, GONE, GUEST, HELLO, PARKED, SERVING, STARTING, SystrapThread
 from kernel.platform.thread cimport MAP_TABLE, NO_REWRITING, WRITE_CODE
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, GUEST_END, HAS_PIECES, IS_FOREIGN, IS_TRAPPED, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, KIND_MASK, NR_BELL, NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST,
-    ORDER_RESUME, ORDER_THREAD, RAX, SITE_BYTES, SITE_SLOTS,
+    CTX_BASE, GUEST_END, HAS_PIECES, IS_FOREIGN, IS_TRAPPED, KIND_MASK, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, NR_BELL,
+    NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD, RAX, SITE_BYTES, SITE_SLOTS,
 )
 from kernel.platform.x86_64.frame cimport FrameLayout
 from kernel.platform.zygote cimport Zygote
