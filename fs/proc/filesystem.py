@@ -82,12 +82,7 @@ def layout(kernel):
 
 def sysvipc(kind):
     """The objects of the caller's IPC namespace."""
-
-    def content(task):
-        listing = getattr(task.ipc, "proc_text", None)
-        return system.sysvipc_header(kind) if listing is None else listing(kind)
-
-    return content
+    return lambda task: task.ipc.listing(kind)
 
 
 class RootDirectory(Directory):

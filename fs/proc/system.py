@@ -158,13 +158,3 @@ def vmstat(kernel):
     """/proc/vmstat: what vmstat(8) and top read."""
     free = kernel.machine.memory(kernel)[1] >> 12
     return f"nr_free_pages {free}\n" + "".join(f"{name} 0\n" for name in VMSTAT_NAMES)
-
-
-def sysvipc_header(kind):
-    """/proc/sysvipc/*: tables that list objects are in kernel.ipc; the header is what ipcs(1) needs at least."""
-    return {
-        "shm": "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
-        "      atime      dtime      ctime                   rss                  swap\n",
-        "sem": "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
-        "msg": "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n",
-    }[kind]

@@ -29,6 +29,10 @@ class IpcObject:
         """struct ipc64_perm."""
         return PERM.pack(self.key, self.uid, self.gid, self.cuid, self.cgid, self.mode, self.id // SEQUENCE, 0, 0, 0)
 
+    def owners(self):
+        """As /proc/sysvipc shows them."""
+        return f"{self.uid:5} {self.gid:5} {self.cuid:5} {self.cgid:5}"
+
     def check(self, creds, wanted):
         """EACCES unless the permission bits `wanted` (any of the nine) are granted."""
         requested = (wanted >> 6 | wanted >> 3 | wanted) & 7

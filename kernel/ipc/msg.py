@@ -65,3 +65,8 @@ class MessageQueue(IpcObject):
         """struct msqid64_ds."""
         times = (self.stime, self.rtime, self.ctime)
         return self.pack_perm() + DS.pack(*times, self.nr_bytes, len(self.messages), self.max_bytes, self.lspid, self.lrpid, 0, 0)
+
+    def figures(self):
+        """The rest of its line in /proc/sysvipc/msg."""
+        counts = f"{self.nr_bytes:11} {len(self.messages):10} {self.lspid:5} {self.lrpid:5}"
+        return f"{counts} {self.owners()} {self.stime:10} {self.rtime:10} {self.ctime:10}"

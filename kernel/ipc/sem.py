@@ -97,6 +97,10 @@ class SemaphoreSet(IpcObject):
         """struct semid64_ds."""
         return self.pack_perm() + DS.pack(self.otime, 0, self.ctime, 0, len(self.values), 0, 0)
 
+    def figures(self):
+        """The rest of its line in /proc/sysvipc/sem."""
+        return f"{len(self.values):10} {self.owners()} {self.otime:10} {self.ctime:10}"
+
 
 def exit_undo(group):
     """A process ends."""

@@ -54,6 +54,12 @@ class Segment(IpcObject):
         times = (self.atime, self.dtime, self.ctime)
         return self.pack_perm() + DS.pack(self.size, *times, self.cpid, self.lpid, self.nr_attached(), 0, 0)
 
+    def figures(self):
+        """The rest of its line in /proc/sysvipc/shm."""
+        self.inode.refresh()
+        who = f"{self.cpid:5} {self.lpid:5}  {self.nr_attached():5} {self.owners()}"
+        return f"{self.size:21} {who} {self.atime:10} {self.dtime:10} {self.ctime:10} {self.inode.blocks * 512:21} {0:21}"
+
     def mark_removed(self, table):
         """IPC_RMID: gone when the last mapping goes."""
         table.forget_key(self)

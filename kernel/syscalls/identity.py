@@ -51,7 +51,7 @@ def sys_sysinfo(task, address: Out):
     kernel = task.kernel
     total, free = kernel.machine.memory(kernel)
     load = [int(value * 65536) for value in kernel.machine.load_average(kernel)]
-    uptime = (kernel.clock.monotonic_ns() - kernel.machine.boot_ns) // 1000000000
+    uptime = -(-kernel.clock.boottime_ns() // 1000000000)
     fields = struct.pack("<q3Q6QHHIQQI", uptime, *load, total, free, 0, 0, 0, 0, min(len(kernel.tasks), 65535), 0, 0, 0, 0, 1)
     task.copy_out(address, fields.ljust(112, b"\0"))
 

@@ -303,9 +303,12 @@ cdef class UnixStream(UnixSocket):
         """Bytes of one or more sends; a send with descriptors, or of another sender, ends what is received."""
         cdef Record record, first = None
         cdef bint peek = flags & MSG_PEEK != 0
-        cdef long total = 0, put, index = 0
-        while index < len(self.records) and buf.left():
-            record = self.records[index]
+        cdef long total = 0, put
+        coming = iter(self.records) if peek else None
+        while self.records and buf.left():
+            record = next(coming, None) if peek else self.records[0]
+            if record is None:
+                break
             if first is not None and (first.files is not None or message.files is not None or record.files is not None
                                       or self.option(SO_PASSCRED) and record.creds != first.creds):
                 break
@@ -316,7 +319,6 @@ cdef class UnixStream(UnixSocket):
             if record.files is not None or first is record:
                 self.give_ancillary(record, message, peek)
             if peek:
-                index += 1
                 continue
             record.offset += put
             self.consumed(put)

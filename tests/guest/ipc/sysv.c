@@ -142,3 +142,31 @@ TEST(queues)
     CHECK(msgctl(id, IPC_RMID, NULL) == 0);
     CHECK_ERR(msgctl(id, IPC_RMID, NULL), EINVAL);
 }
+
+/* The line of an object in /proc/sysvipc/KIND, without what the figures are. */
+static char *listed(const char *kind, int id)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/sysvipc/%s", kind);
+    char *text = read_file(path);
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        if (atoi(line + 10) == id)
+            return line + 22;
+    check_failed(__FILE__, __LINE__, kind, "%d is not listed", id);
+}
+
+TEST(listings)
+{
+    int ids[] = {shmget(IPC_PRIVATE, PAGE, 0600), semget(IPC_PRIVATE, 7, 0640), msgget(IPC_PRIVATE, 0604)};
+    struct { long type; char text[5]; } message = {1, "text"};
+    unsigned mode;
+    unsigned long first, second;
+    CHECK(ids[0] >= 0 && ids[1] >= 0 && ids[2] >= 0 && msgsnd(ids[2], &message, 5, 0) == 0);
+    CHECK(sscanf(listed("shm", ids[0]), "%o %lu %lu", &mode, &first, &second) == 3);
+    CHECK(mode == 0600 && first == PAGE && second == (unsigned long)getpid());
+    CHECK(sscanf(listed("sem", ids[1]), "%o %lu %lu", &mode, &first, &second) == 3);
+    CHECK(mode == 0640 && first == 7 && second == 0);
+    CHECK(sscanf(listed("msg", ids[2]), "%o %lu %lu", &mode, &first, &second) == 3);
+    CHECK(mode == 0604 && first == 5 && second == 1);
+    CHECK(shmctl(ids[0], IPC_RMID, NULL) == 0 && semctl(ids[1], 0, IPC_RMID) == 0 && msgctl(ids[2], IPC_RMID, NULL) == 0);
+}
