@@ -28,6 +28,7 @@ from kernel.syscalls.kinds import Fd, Int, Out, Ptr, Size, UInt
 from kernel.syscalls.read_write import copy_in_pieces
 from kernel.syscalls.socket import read_address, socket_of, wait_or_again, write_address
 from kernel.syscalls.table import syscall
+from kernel.task.task import BLOCKED
 from net.socket.socket import Message
 
 MSGHDR = struct.Struct("<QIxxxxQQQQi4x")  # name, namelen, iov, iovlen, control, controllen, flags
@@ -302,22 +303,60 @@ def sys_recvmsg(task, fd: Fd, address: Ptr, flags: Int):
     return receive_header(task, socket_of(task, fd), address, flags)
 
 
-@syscall(299, partial="waits for the first message only")
+class Batch:
+    """How far a recvmmsg(2) has come."""
+
+    def __init__(self, deadline_ns):
+        self.index = 0
+        self.progress = None  # of the message that it waits for
+        self.deadline_ns = deadline_ns
+
+
+@syscall(299)
 def sys_recvmmsg(task, fd: Fd, vector: Ptr, count: UInt, flags: Int, timeout: Ptr):
-    """recvmmsg(2)."""
-    sock = socket_of(task, fd)
-    if timeout and task.progress is None:
-        seconds, nanoseconds = struct.unpack("<2q", task.copy_in(timeout, 16))
-        if seconds < 0 or not 0 <= nanoseconds < 1000000000:
-            raise Errno(EINVAL)
-    for index in range(min(count, UIO_MAXIOV)):
-        address = vector + 64 * index
-        dontwait = MSG_DONTWAIT if index else 0
-        try:
-            result = receive_header(task, sock, address, flags & ~MSG_WAITFORONE | dontwait)
-        except Errno as error:
-            result = -error.number
+    """recvmmsg(2). As in Linux the timeout is looked at when a message has come, and says afterwards what is left of it."""
+    sock, clock = socket_of(task, fd), task.kernel.clock
+    count = min(count, UIO_MAXIOV)
+    batch = task.progress
+    if batch is None:
+        batch = Batch(clock.monotonic_ns() + read_timeout(task, timeout) if timeout else None)
+    while batch.index < count and not (batch.index and batch.deadline_ns is not None and clock.monotonic_ns() >= batch.deadline_ns):
+        dontwait = MSG_DONTWAIT if batch.index and flags & MSG_WAITFORONE else 0
+        result = receive_next(task, sock, batch, vector + 64 * batch.index, flags & ~MSG_WAITFORONE | dontwait)
+        if result == BLOCKED:
+            if batch.index:
+                task.interrupted = lambda _task: batch.index
+            return result
         if result < 0:
-            return index or result
-        task.copy_out(address + 56, result.to_bytes(4, "little"))
-    return min(count, UIO_MAXIOV)
+            if batch.index == 0:
+                return result
+            break
+    if timeout and batch.index:
+        left = max(batch.deadline_ns - clock.monotonic_ns(), 0)
+        task.copy_out(timeout, struct.pack("<2q", left // 1000000000, left % 1000000000))
+    return batch.index
+
+
+def receive_next(task, sock, batch, address, flags):
+    """One message into a struct mmsghdr: its length, -errno or BLOCKED."""
+    task.progress = batch.progress
+    try:
+        result = receive_header(task, sock, address, flags)
+        if result >= 0:
+            task.copy_out(address + 56, result.to_bytes(4, "little"))
+    except Errno as error:
+        result = -error.number
+    batch.progress, task.progress = task.progress, batch
+    if result >= 0:
+        batch.index += 1
+        batch.progress = None
+        task.timed_out, task.call_deadline_ns = False, -1  # SO_RCVTIMEO is for each
+    return result
+
+
+def read_timeout(task, address):
+    """struct timespec as ns; EINVAL."""
+    seconds, nanoseconds = struct.unpack("<2q", task.copy_in(address, 16))
+    if seconds < 0 or not 0 <= nanoseconds < 1000000000:
+        raise Errno(EINVAL)
+    return min(seconds, 1 << 32) * 1000000000 + nanoseconds

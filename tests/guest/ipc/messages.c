@@ -219,6 +219,19 @@ TEST(many_messages)
     CHECK_ERR(recvmmsg(pair[1], receive, 4, MSG_DONTWAIT, NULL), EAGAIN);
     CHECK_EQ(sendmmsg(pair[0], send, 2, 0), 2);
     CHECK_EQ(recvmmsg(pair[1], receive, 4, MSG_WAITFORONE, NULL), 2);
+    pid_t sender = check_fork();
+    if (sender == 0) {
+        for (int i = 0; i < 8; i++) {
+            sleep_ms(10);
+            CHECK_EQ(sendmmsg(pair[0], &send[i % 2], 1, 0), 1);
+        }
+        _exit(0);
+    }
+    CHECK_EQ(recvmmsg(pair[1], receive, 4, 0, NULL), 4);
+    limit = (struct timespec){10, 0};
+    CHECK_EQ(recvmmsg(pair[1], receive, 4, 0, &limit), 4);
+    CHECK(limit.tv_sec < 10);
+    CHECK_EXIT(sender, 0);
     CHECK_ERR(sendmmsg(pair[0], BAD_POINTER, 2, 0), EFAULT);
     struct msghdr big = {.msg_iov = out, .msg_iovlen = 1025};
     CHECK_ERR(sendmsg(pair[0], &big, 0), EMSGSIZE);
