@@ -71,6 +71,8 @@ cdef class Session:
         header.msg_control, header.msg_controllen = control, libc.CMSG_LEN(sizeof(int))     # its padding would take a second one
         with nogil:
             got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC)
+            while got < 0 and libc.errno == libc.EINTR:
+                got = libc.recvmsg(self.sock, &header, libc.MSG_CMSG_CLOEXEC)
         rights = libc.CMSG_FIRSTHDR(&header) if got > 0 else NULL
         if rights != NULL and rights.cmsg_level == libc.SOL_SOCKET and rights.cmsg_type == libc.SCM_RIGHTS:
             if self.given >= 0:
@@ -182,6 +184,8 @@ cdef class Session:
         while piece.iov_len:
             with nogil:
                 sent = libc.sendmsg(self.sock, &header, libc.MSG_NOSIGNAL)
+                while sent < 0 and libc.errno == libc.EINTR:
+                    sent = libc.sendmsg(self.sock, &header, libc.MSG_NOSIGNAL)
             if sent <= 0:
                 break
             header.msg_control = NULL

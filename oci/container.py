@@ -136,9 +136,7 @@ class Making:
         args.control_fd = control.listen(self.container.directory_fd)
         args.wait_for_start = self.wait_for_start
         args.protects_init = self.protects_init
-        args.log_fd = self.log.debug_fd
-        if args.log_fd < 0 and self.dies_with_parent and not IS_RELEASE:
-            args.log_fd = posix.dup(2)  # where sanitizers report
+        args.log_fd = self.cradle.log_fd
         args.debug, args.strace = common["debug"], common["strace"]
         args.strace_names = tuple(name for name in common["strace-syscalls"].split(",") if name)
         args.platform, args.syscall_patching, args.strict = common["platform"], common["syscall-patching"], common["strict"]

@@ -19,6 +19,7 @@ from time import process_time_ns
 
 from kernel.boot import timeline
 from kernel.boot.args import SandboxArgs
+from kernel.boot.profile import IS_RELEASE
 from oci._host import lib
 from oci.errors import OWN_FAILURE
 from oci.namespaces import become_root_of_user_namespace, fork_into_new_pid_namespace
@@ -28,14 +29,17 @@ MAX_FDS = 16
 MAX_WORD = 65536
 RLIMIT_NOFILE = 7
 MAX_OPEN_FILES = 1 << 20
+ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT)
 
 
 class Cradle:
     """The command's side of it: the pid, and our end of the handshake. As a context: an exception ends the process."""
 
-    def __init__(self, common, log_fd):
+    def __init__(self, common, log_fd, in_foreground=False):
         self.platform = common["platform"]
         self.log_fd = log_fd
+        if log_fd < 0 and in_foreground and not IS_RELEASE:
+            self.log_fd = posix.dup(2)  # where sanitizers report
         self.owner = posix.geteuid()
         self.pid = 0
         self.socket = None
@@ -197,14 +201,21 @@ def in_child(body):
         posix._exit(status)
 
 
+def forget_handlers():
+    """Those of a command in the foreground: they would interrupt calls, and take note in a pipe that is closed."""
+    _signal.set_wakeup_fd(-1)
+    for number in range(1, 32):
+        if number in ENDING or callable(_signal.getsignal(number)):
+            _signal.signal(number, _signal.SIG_DFL)
+
+
 def settle(args, name, keep):
     """What both children do first: own session, no signals blocked, only the descriptors they need, a name."""
     from kernel.boot import jail
 
     posix.setsid()
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    for signal in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT):
-        _signal.signal(signal, _signal.SIG_DFL)
+    forget_handlers()
     null = posix.open("/dev/null", posix.O_RDWR)
     posix.dup2(null, 0)
     posix.dup2(null, 1)

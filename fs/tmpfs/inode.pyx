@@ -84,7 +84,8 @@ cdef class TmpfsInode(Inode):
     def __dealloc__(self):
         if self.counted and self.fs is not None:
             (<Tmpfs> self.fs).used_inodes -= 1
-            (<Tmpfs> self.fs).quota.used -= self.xattr_pages
+            if (<Tmpfs> self.fs).quota is not None:    # the garbage collector may have come there first
+                (<Tmpfs> self.fs).quota.used -= self.xattr_pages
 
     cdef int charge_xattr(self, Py_ssize_t more) except -1:
         """ENOSPC for more than XATTR_SPACE, and when the file system has no page for them."""

@@ -22,7 +22,7 @@ def run(common, options, arguments, log):
         common.values["overlay2"] = "root:memory"
     common.values["network"] = "none"
     common.values["ignore-cgroups"] = True  # no limits are asked for, and no cgroup must be left behind
-    with Cradle(common, log.debug_fd) as cradle:
+    with Cradle(common, log.debug_fd, in_foreground=True) as cradle:
         root = absolute(options["root"])
         config = dumps(specification(root, options, arguments))
         making = Making(common, log, cradle, f"runsc-do-{posix.getpid()}", root, config)

@@ -9,7 +9,7 @@ from oci.cradle import Cradle
 
 def run(common, options, arguments, log):
     """The exit status is the program's."""
-    with Cradle(common, log.debug_fd) as cradle:
+    with Cradle(common, log.debug_fd, in_foreground=not options["detach"]) as cradle:
         from oci.bundle import bundle_directory, read_config  # while the sentry imports the kernel
         from oci.container import Making
 
