@@ -38,7 +38,7 @@ class Cradle:
     def __init__(self, common, log_fd, in_foreground=False):
         self.platform = common["platform"]
         self.log_fd = log_fd
-        if log_fd < 0 and in_foreground and not IS_RELEASE:
+        if log_fd < 0 and in_foreground and not IS_RELEASE and b"ASAN_OPTIONS" in posix.environ:
             self.log_fd = posix.dup(2)  # where sanitizers report
         self.owner = posix.geteuid()
         self.pid = 0
