@@ -139,7 +139,8 @@ class Making:
         args.log_fd = self.cradle.log_fd
         args.debug, args.strace = common["debug"], common["strace"]
         args.strace_names = tuple(name for name in common["strace-syscalls"].split(",") if name)
-        args.platform, args.syscall_patching, args.strict = common["platform"], common["syscall-patching"], common["strict"]
+        args.platform, args.strict, args.spinning, args.window = (common[name] for name in ("platform", "strict", "spinning", "window"))
+        args.syscall_patching = common["syscall-patching"] and not common["no-syscall-patching"]
         args.seccomp = spec.seccomp if common["oci-seccomp"] else None
         args.network = self.network()
         args.pids_limit = max(0, spec.resources.pids_limit or 0)

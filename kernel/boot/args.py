@@ -89,7 +89,9 @@ class SandboxArgs:
         self.strace = False
         self.strace_names = ()  # empty: all
         self.platform = "systrap"
-        self.syscall_patching = True
+        self.syscall_patching = True  # this and the next two are optimisations; see kernel/platform
+        self.spinning = True
+        self.window = True
         self.strict = False
         self.masked_paths, self.readonly_paths = [], []
         self.seccomp = None  # linux.seccomp, to be applied to the container's processes, or None

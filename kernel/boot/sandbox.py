@@ -85,11 +85,12 @@ class Sandbox:
         if self.log_fd >= 0:
             watchdog.start(self.log_fd)
         platform = PLATFORM or platforms.find(args.platform)
-        kernel.platform = platform(strict=args.strict, patching=args.syscall_patching) if args.platform == "systrap" else platform()
+        kernel.platform = platform() if args.platform == "ptrace" else platform(args.strict, args.spinning, args.syscall_patching)
         if not kernel.platform.reaps:
             kernel.reap_children()
         kernel.platform.start(kernel)
-        kernel.platform.describe(PIECES)
+        if args.window:
+            kernel.platform.describe(PIECES)
         timeline.mark("sentry: zygote born")
         kernel.limits = {**kernel.platform.limits(), "vdso": kernel.platform.vdso()}
         if args.console_fd >= 0 and not kernel.platform.reaps:  # stubs that are traced would stop for the terminal's signals

@@ -8,6 +8,7 @@ from kernel.platform.handover cimport Handover
 from kernel.platform.notify cimport Listener, seccomp_notif
 from kernel.platform.platform cimport Platform
 from kernel.platform.thread cimport SystrapThread
+from kernel.platform.window cimport Window
 from kernel.platform.x86_64.frame cimport FrameLayout
 from kernel.platform.zygote cimport Zygote
 
@@ -18,8 +19,9 @@ cdef class SystrapPlatform(Platform):
     cdef readonly dict counters
     cdef Listener bells
     cdef readonly Handover handover
-    cdef bint hot_allowed, patching
+    cdef bint spinning, patching
     cdef FrameLayout layout
+    cdef Window window
     cdef Zygote zygote
     cdef SystrapThread zygote_thread
     cdef list spawning                   # threads that the zygote has yet to make a process for

@@ -25,6 +25,7 @@ from kernel.platform.x86_64.abi cimport (
     CTX_BASE, GUEST_END, HAS_PIECES, IS_FOREIGN, IS_TRAPPED, KIND_MASK, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, NR_BELL,
     NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD, RAX, SITE_BYTES, SITE_SLOTS,
 )
+from kernel.platform.window cimport Window
 from kernel.platform.x86_64.frame cimport FrameLayout
 from kernel.platform.zygote cimport Zygote
 
@@ -52,13 +53,13 @@ cdef enum:
 cdef class SystrapPlatform(Platform):
     """One per sandbox."""
 
-    def __cinit__(self, bint strict=False, bint sync_wake_up=True, bint hot=True, bint patching=True):
+    def __cinit__(self, bint strict=False, bint spinning=True, bint patching=True):
         self.strict = strict
-        self.hot_allowed = hot
+        self.spinning = spinning
         self.patching = patching
-        self.sync_wake_up = sync_wake_up
         self.listener = -1
         self.layout = FrameLayout()
+        self.window = Window()
         self.zygote = Zygote()
         self.spawning = []
         self.births = {}
@@ -90,8 +91,8 @@ cdef class SystrapPlatform(Platform):
         self.bells = Listener(self.zygote.listener)
         thread.listener = self.bells
         self.listener = self.bells.fd
-        self.sync_wake_up = self.sync_wake_up and self.bells.set_sync_wake_up(True)
-        self.handover = Handover(self.bells, self.sync_wake_up, self.hot_allowed)
+        self.sync_wake_up = self.bells.set_sync_wake_up(True)
+        self.handover = Handover(self.bells, self.sync_wake_up, self.spinning)
         self.zygote_thread = thread
 
     @property
@@ -423,6 +424,7 @@ cdef class SystrapPlatform(Platform):
         thread.stub = space
         thread.space = space
         thread.listener = self.bells
+        thread.window = self.window
         thread.layout = self.layout
         thread.births = self.births
         thread.then_resume = True

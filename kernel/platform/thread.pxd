@@ -43,7 +43,7 @@ cdef class SystrapThread(MachineThread):
     cdef bint kicked                     # SIG_INTR is on its way
     cdef bint newborn                    # no bell yet
     cdef bint parking
-    cdef Window window                   # made when first needed
+    cdef Window window                   # the platform's
     cdef answer reply                    # the answer being given
     cdef uint64_t what                   # K_* and IS_* of its request
     cdef bint released                   # the kernel has forgotten it; its process dies, or it exits

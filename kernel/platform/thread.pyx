@@ -129,15 +129,13 @@ cdef class SystrapThread(MachineThread):
 
     cdef void open_window(self):
         """For the time that a request is served at once."""
-        if self.window is None:
-            self.window = Window()
         if self.stub.area.take_window(self.slot, self.window):
             self.stub.window = self.window
             self.stub.window_slot = self.slot
 
     cdef void close_window(self, bint copied_by_shim) noexcept:
         """What the guest is to find in its memory goes with the answer, or, if there is none yet, at once."""
-        if self.stub.window is not self.window:
+        if self.stub.window is None or self.stub.window_slot != self.slot:
             return
         if self.window.dirty and copied_by_shim:
             memcpy(self.reply.filled, self.window.filled, sizeof(self.reply.filled))

@@ -14,7 +14,7 @@ from kernel.platform.x86_64.abi cimport NR_PIECES, WINDOW_SIZE, piece
 
 
 cdef class Window:
-    """One per guest thread."""
+    """One for all: a request is served to its end, or until it waits, before the next one is taken."""
 
     def __cinit__(self):
         memset(&self.here, 0, sizeof(self.here))

@@ -23,6 +23,9 @@ TRACED_PROGRAMS = """files/io ipc/pipes memory/mapping memory/memfd memory/prote
 NOT_TRACED = {
     "context_names_the_trap": "the host tells tracers no error code of the processor, so whether a fault was a write can't be known",
 }
+# Each of these may be switched off; then the same programs must give the same results in another way.
+SWITCHES = ("--syscall-patching=false", "--spinning=false", "--window=false")
+SWITCHED_PROGRAMS = """files/io ipc/pipes memory/mapping poll/epoll process/threads signal/queue signal/restart sync/futex""".split()
 SCRATCH_PROGRAMS = [name for name in PROGRAMS if "#define CHECK_SCRATCH" in (HERE / f"{name}.c").read_text()]
 
 
@@ -47,6 +50,12 @@ def test_guest(name, guest, run_guest):
 @pytest.mark.parametrize("name", SCRATCH_PROGRAMS)
 def test_guest_on_root(name, guest, run_guest):
     assert_passes(run_guest(guest(name), timeout=90, env={"CHECK_DIR": ROOT_DIRECTORY}))
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("name", SWITCHED_PROGRAMS)
+def test_guest_without(name, switch, guest, run_guest):
+    assert_passes(run_guest(guest(name), timeout=90, flags=[switch]))
 
 
 @pytest.fixture(scope="session")
