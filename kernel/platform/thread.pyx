@@ -17,7 +17,6 @@ from kernel.platform.x86_64.abi cimport (
     FD_CONTEXTS, FD_DONATED, FORK_FLAGS, KIND_MASK, K_SITE, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST,
     ORDER_RESUME, ORDER_THREAD, RAX, RIP, SIG_INTR,
 )
-from kernel.platform.window cimport Window
 from kernel.platform.x86_64.state cimport MachineThread
 
 cdef extern from *:
