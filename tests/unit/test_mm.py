@@ -98,7 +98,7 @@ def shown_by_linux():
     return [entry for entry in ranges if REGION <= entry[0] < REGION + PAGES * PAGE]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(operation, max_size=25))
 def test_the_tree_is_what_linux_has(steps):
     task = World(capabilities=1 << CAP_IPC_LOCK)
