@@ -32,6 +32,7 @@ cdef class Handover:
     cdef void gone(self, SystrapThread thread)
     cdef void cool(self)
     cdef bint learn_speed(self)
+    cdef bint has_room(self, dict threads)
     cdef bint may_heat(self, SystrapThread thread, dict threads)
     cdef void heat(self, SystrapThread thread)
     cdef void back_off(self)

@@ -36,7 +36,8 @@ cdef extern from *:
     void run_on_all_but(const unsigned long *mask, unsigned int cpu) nogil
 
 cdef enum:
-    SPIN_US = 60                         # how long either side spins
+    SPIN_US = 20                         # how long a guest's thread spins before it rings
+    LISTEN_US = 60                       # how long we wait for its next request: hypervisors take a processor away for 20 to 60 us
     GAP_US = 12                          # between an answer and the next request of a thread, a sleeping wake-up included
     MANY = 12                            # points: a short gap gives one, a long one takes three
     ENOUGH = 8
@@ -73,6 +74,9 @@ cdef class Handover:
         cdef uint64_t now = ticks()
         if not self.allowed:
             return
+        if self.hot and not thread.hot and not self.has_room(threads):
+            self.back_off()
+            self.cool()
         if self.us and now - thread.answered > GAP_US * self.us:
             thread.short_gaps = max(thread.short_gaps - 3, 0)
         elif thread.short_gaps < MANY:
@@ -96,7 +100,7 @@ cdef class Handover:
                 self.nr_preempted += 1
                 self.back_off()
                 self.cool()
-            elif <long> (now - self.last) > <long> (SPIN_US * self.us):
+            elif <long> (now - self.last) > <long> (LISTEN_US * self.us):
                 if now - self.heated < WORTH_US * self.us:
                     self.back_off()
                 self.cool()
@@ -148,12 +152,15 @@ cdef class Handover:
         return self.us > 0
 
     cdef bint may_heat(self, SystrapThread thread, dict threads):
-        """Are there more processors than guest threads that want one?"""
-        cdef SystrapThread other
-        cdef int running = 1             # the caller itself, which is held
         if self.us == 0 and not self.learn_speed():
             return False
-        if len(self.hot) >= MAX_HOT or len(threads) > MAX_THREADS:
+        return len(self.hot) < MAX_HOT and self.has_room(threads)
+
+    cdef bint has_room(self, dict threads):
+        """Are there more processors than guest threads that want one? The caller itself is held."""
+        cdef SystrapThread other
+        cdef int running = 1
+        if len(threads) > MAX_THREADS:
             return False
         for other in threads.values():
             if other.state == GUEST and not other.stub.area.says_waiting(other.slot):

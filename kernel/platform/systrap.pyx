@@ -35,7 +35,11 @@ cdef extern from *:
     #include <sys/auxv.h>
     #include <sys/syscall.h>
     #include <unistd.h>
+    #include <cpuid.h>
+    static inline int has_xsaveopt(void) {
+        unsigned a, b, c, d; return __get_cpuid_count(13, 1, &a, &b, &c, &d) && (a & 1); }
     """
+    bint has_xsaveopt() nogil            # what shims save vectors with on the way from a rewritten site
     unsigned long getauxval(unsigned long type) nogil
     enum:
         AT_HWCAP2
@@ -56,7 +60,7 @@ cdef class SystrapPlatform(Platform):
     def __cinit__(self, bint strict=False, bint spinning=True, bint patching=True):
         self.strict = strict
         self.spinning = spinning
-        self.patching = patching
+        self.patching = patching and has_xsaveopt()
         self.listener = -1
         self.layout = FrameLayout()
         self.window = Window()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attributes of files: chmod(2), chown(2), utimensat(2), truncate(2), fallocate(2), umask(2)."""
+"""Attributes of files: chmod(2), chown(2), utimensat(2), truncate(2), fallocate(2)."""
 
 import struct
 
@@ -224,11 +224,3 @@ def check_size_limit(task, size):
     if size > task.group.limits.soft(RLIMIT_FSIZE):
         send_to_task(task, kill_info(SIGXFSZ, SI_USER, task.group.pid, task.creds.uid))
         raise Errno(EFBIG)
-
-
-@syscall(95)
-def sys_umask(task, mask: UInt):
-    """umask(2)."""
-    old = task.fs.umask
-    task.fs.umask = mask & 0o777
-    return old

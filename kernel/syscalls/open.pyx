@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""open(2), openat(2), openat2(2), creat(2), mknod(2), close(2)."""
+"""open(2), openat(2), openat2(2), creat(2), mknod(2), close(2), umask(2)."""
 
 from kernel.abi.errno cimport E2BIG, EAGAIN, EBADF, EINVAL, ERESTARTSYS, Errno
 from kernel.abi.fs cimport (
@@ -8,6 +8,7 @@ from kernel.abi.fs cimport (
     RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
 )
 from kernel.abi.task cimport RLIMIT_NOFILE
+from fs.vfs.context cimport FsContext
 from fs.vfs.fdtable cimport FdTable
 from fs.vfs.file cimport File
 from fs.vfs.operations cimport check_flags, try_open
@@ -33,6 +34,14 @@ cdef enum:
 
 cdef struct OpenHow:
     unsigned long flags, mode, resolve
+
+
+cdef long sys_umask(Task task, const unsigned long *args) except? -1:
+    """umask(2)."""
+    cdef FsContext fs = task.fs
+    cdef unsigned int old = fs.umask
+    fs.umask = args[0] & 0o777
+    return old
 
 
 cdef long sys_open(Task task, const unsigned long *args) except? -1:
@@ -87,6 +96,7 @@ cdef long sys_close(Task task, const unsigned long *args) except? -1:
     return 0
 
 
+define(95, "umask(mask: UInt)", sys_umask)
 define(2, "open(path: Path, flags: UInt, mode: UInt)", sys_open)
 define(3, "close(fd: Fd)", sys_close)
 define(85, "creat(path: Path, mode: UInt)", sys_creat)
