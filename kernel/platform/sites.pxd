@@ -25,7 +25,9 @@ cdef class Sites:
     cdef readonly dict numbers           # address of a site -> its number, for those that were rewritten, or are being
     cdef Counter counters[NR_COUNTERS]
     cdef bint mapped                     # the process has its table
-    cdef int busy                        # orders to rewrite that are out, and forks
+    cdef int busy                        # orders to rewrite that are out: no fork may copy what they leave behind
+    cdef int forks                       # forks that are out
+    cdef list waiting                    # threads that will fork when no order to rewrite is out
     cdef uint64_t back                   # of the site that is being rewritten
     cdef uint64_t start                  # its first byte that changes
     cdef int number

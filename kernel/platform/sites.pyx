@@ -51,6 +51,7 @@ cdef class Sites:
 
     def __cinit__(self):
         self.numbers = {}
+        self.waiting = []
         memset(self.counters, 0, sizeof(self.counters))
 
     cdef bint often(self, uint64_t back) noexcept:
@@ -61,7 +62,7 @@ cdef class Sites:
         if counter.hits == NEVER:
             return False
         counter.hits += 1
-        return counter.hits >= OFTEN and not self.busy
+        return counter.hits >= OFTEN and not self.busy and not self.forks and not self.waiting
 
     cdef void never(self, uint64_t back) noexcept:
         """It can't be rewritten; as long as its counter is not needed for another one it is not looked at again."""

@@ -3,8 +3,8 @@
 
 The rules (DESIGN 2.1): who speaks is what the host says, never what a message says; a newborn proves itself with the nonce of the
 order that made it; a bell carries a sequence number and is either the next request, the same one again (its notification was
-taken away), or the last one after its answer got lost. Anything else is a breach and kills the stub.
-Absent: rewriting of call sites, the window, spinning. What the context has reserved for them is not read here.
+taken away), or the last one after its answer got lost. Anything else is a breach and kills the stub. A thread that spins needs no
+bell; the protocol with both is in tests/unit/models/handover.pml.
 """
 
 from cpython.object cimport PyObject
@@ -203,7 +203,7 @@ cdef class SystrapPlatform(Platform):
         cdef int state = thread.state
         if seq == thread.seq + 1 and state == GUEST:
             return self.new_request(thread, seq, what, id)
-        if seq != thread.seq or seq == 0:
+        if seq != thread.seq or seq == 0 and thread.newborn:
             return self.breach(thread, f"sequence number {seq} after {thread.seq}, state {state}")
         if state == SERVING or state == PARKED or state == ARMED:
             self.counters["again"] += 1
@@ -271,7 +271,10 @@ cdef class SystrapPlatform(Platform):
         cdef Sites sites = thread.stub.sites
         cdef HostCall calls[SITE_CALLS]
         cdef uint64_t back = thread.call_end()
-        cdef int protection = self.events.code_protection(thread, back - 8, back + 8)
+        cdef int protection
+        if sites.forks:
+            return False
+        protection = self.events.code_protection(thread, back - 8, back + 8)
         if protection and not sites.mapped:
             sites.map_call(calls)
             thread.rewriting = MAP_TABLE
@@ -291,6 +294,8 @@ cdef class SystrapPlatform(Platform):
         cdef bint written = thread.rewriting == WRITE_CODE and calls_made == SITE_CALLS and thread.calls[1].result == 0
         thread.rewriting = NO_REWRITING
         sites.busy -= 1
+        while sites.waiting and not sites.busy:      # a child would have had code that it can write
+            (<SystrapThread> sites.waiting.pop()).order_birth(ORDER_FORK)
         if mapped:
             sites.mapped = True
             if self.rewrite(thread):
@@ -341,6 +346,8 @@ cdef class SystrapPlatform(Platform):
             if thread.rewriting:
                 return self.rewritten(thread, max(0, min(result, thread.nr_calls)))
             return self.events.on_host_calls(thread, thread.calls, max(0, min(result, thread.nr_calls)))
+        if order == ORDER_FORK:
+            thread.child.fork_is_over()
         if (order == ORDER_FORK or order == ORDER_THREAD) and result == -EINTR:
             thread.order_birth(order)
             return 0
@@ -382,6 +389,7 @@ cdef class SystrapPlatform(Platform):
         elif thread is None or thread.state != STARTING or not self.may_be(thread, pid):
             return self.stranger(pid, "hello refused")
         else:
+            thread.fork_is_over()
             self.bind(thread, pid)
             thread.newborn = thread is not self.zygote_thread
         if thread.state == GUEST:

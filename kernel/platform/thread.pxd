@@ -5,6 +5,7 @@ from libc.stdint cimport uint64_t
 
 from kernel.platform.notify cimport Listener
 from kernel.platform.platform cimport GuestThread, HostCall
+from kernel.platform.sites cimport Sites
 from kernel.platform.space cimport StubSpace
 from kernel.platform.window cimport Window
 from kernel.platform.x86_64.abi cimport MAX_HOST_CALLS, answer
@@ -55,6 +56,7 @@ cdef class SystrapThread(MachineThread):
     cdef int nr_calls
     cdef int next_call                   # calls before it have been seen as notifications
     cdef SystrapThread child             # that it is ordered to make
+    cdef Sites parent_sites              # of the process that is forking it
     cdef list donations                  # [(our descriptor, number)] that wait for its next bell
 
     cdef bint leads(self) noexcept
@@ -67,6 +69,7 @@ cdef class SystrapThread(MachineThread):
     cdef int give_birth(self, SystrapThread child, unsigned int order, bint then_resume) except -1
     cdef void order_birth(self, unsigned int order) noexcept
     cdef bint permits(self, int number, const uint64_t *args) noexcept
+    cdef void fork_is_over(self) noexcept
     cdef void put_state(self) noexcept
     cdef void give_order(self, unsigned int order, bint then_resume) noexcept
     cdef bint give_descriptors(self) noexcept

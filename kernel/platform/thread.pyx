@@ -68,7 +68,6 @@ cdef class SystrapThread(MachineThread):
         """The child's slot has its parent's number, so that the inherited alternate stack is right."""
         (<SystrapThread> child).slot = self.slot
         (<SystrapThread> child).stub.claim_slot(self.slot)
-        (<SystrapThread> child).stub.sites = self.stub.sites.copy()
         return self.give_birth(<SystrapThread> child, ORDER_FORK, then_resume)
 
     cdef int clone_thread(self, GuestThread child, bint then_resume) except -1:
@@ -166,9 +165,22 @@ cdef class SystrapThread(MachineThread):
 
     cdef void order_birth(self, unsigned int order) noexcept:
         """Also when the host's clone was broken off: each order has a nonce of its own."""
+        if order == ORDER_FORK:
+            if self.stub.sites.busy:
+                self.stub.sites.waiting.append(self)
+                return
+            self.child.stub.sites = self.stub.sites.copy()
+            self.child.parent_sites = self.stub.sites
+            self.stub.sites.forks += 1
         self.child.new_nonce()
         self.stub.area.put_birth(self.slot, self.child.nonce, self.child.slot)
         self.give_order(order, self.then_resume)
+
+    cdef void fork_is_over(self) noexcept:
+        """The child of a fork has said hello, or there is none."""
+        if self.parent_sites is not None:
+            self.parent_sites.forks -= 1
+            self.parent_sites = None
 
     cdef void give_order(self, unsigned int order, bint then_resume) noexcept:
         self.order = order

@@ -27,6 +27,7 @@ cdef class FrameLayout:
     cdef void fresh_image(self, char *image) noexcept nogil
     cdef void forget_vectors(self, char *image) noexcept nogil
     cdef void put_image(self, char *into, const char *image) noexcept nogil
+    cdef void spell_out(self, char *image) noexcept nogil
     cdef void clean_image(self, char *image) noexcept nogil
     cdef bint image_is_whole(self, const char *image) noexcept nogil
     cdef size_t build(self, machine *state, const char *image, const frame_request *wanted, char *into,

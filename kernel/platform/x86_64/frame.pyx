@@ -29,9 +29,17 @@ cdef enum:
     MXCSR_MASK = 28
     MXCSR_DEFAULT = 0x1f80
     MXCSR_MASK_DEFAULT = 0xffbf
+    X87 = 1                              # components
+    SSE = 2
     FP_AND_SSE = 3
+    AVX = 4
+    X87_REGISTERS = 32
+    XMM_REGISTERS = 160
+    XMM_END = 416
+    YMM_END = 832                        # upper halves, which begin behind the header
     MAGIC2_SIZE = 4
 
+cdef uint16_t CONTROL_WORD = 0x37f      # of the x87, initially
 cdef uint32_t FP_XSTATE_MAGIC1 = 0x46505853
 cdef uint32_t FP_XSTATE_MAGIC2 = 0x46505845
 
@@ -77,6 +85,20 @@ cdef class FrameLayout:
         cdef uint32_t mxcsr = MXCSR_DEFAULT
         memset(image + HEADER, 0, HEADER_SIZE)
         memcpy(image + MXCSR, &mxcsr, 4)
+
+    cdef void spell_out(self, char *image) noexcept nogil:
+        """The processor leaves out components in their initial state; who reads the bytes finds them as they are."""
+        cdef uint64_t present = FP_AND_SSE
+        if self.image_size >= HEADER + HEADER_SIZE:
+            memcpy(&present, image + HEADER, 8)
+        if not present & X87:
+            memset(image, 0, MXCSR)
+            memcpy(image, &CONTROL_WORD, 2)
+            memset(image + X87_REGISTERS, 0, XMM_REGISTERS - X87_REGISTERS)
+        if not present & SSE:
+            memset(image + XMM_REGISTERS, 0, XMM_END - XMM_REGISTERS)
+        if not present & AVX and self.image_size >= YMM_END:
+            memset(image + HEADER + HEADER_SIZE, 0, YMM_END - HEADER - HEADER_SIZE)
 
     cdef void clean_image(self, char *image) noexcept nogil:
         """Makes an image from the guest one that xrstor accepts, as Linux does for a frame; without the magic only fxsave counts."""

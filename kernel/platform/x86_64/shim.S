@@ -275,6 +275,13 @@ start_over:
     mov C_STACK(%rdi), %rsp
     jmp serve
 
+/* void load_vectors(fpstate): the guest's, which the host has reset for a signal */
+FUNCTION load_vectors
+    mov $-1, %eax
+    mov $-1, %edx
+    xrstor64 (%rdi)
+    ret
+
 /* void nested_return(gregs, fpstate): back into the interrupted shim; rt_sigreturn is in no lane of the filter */
 FUNCTION nested_return
     mov $-1, %eax

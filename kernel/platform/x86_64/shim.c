@@ -163,6 +163,8 @@ HIDDEN NORETURN void serve(struct context *c, long kind)
                 die(113);
         if (c->answer.plain)
             c->machine.regs[RAX] = c->answer.result;
+        else
+            c->tail = 0;                /* it may go on elsewhere; at the comparison itself there is a fault, which makes it */
         obey(c);
     }
 }
@@ -239,6 +241,8 @@ static NORETURN void nested_signal(int signo, const struct siginfo *info, struct
     uint64_t *g = u->gregs, ip = g[G_RIP];
     int leaving = ip >= (uint64_t)leave && ip < (uint64_t)leave_end;
 
+    if (leaving && c->live && signo != SIGSYS)
+        load_vectors(u->fpstate);
     if (signo == SIG_INTR) {
         if (leaving)
             start_over(c, K_INTERRUPT);

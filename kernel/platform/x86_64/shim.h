@@ -41,6 +41,7 @@ HIDDEN long make_process(struct context *c, uint64_t nonce);
 HIDDEN long make_thread(struct context *c, uint64_t nonce, uint64_t child);
 HIDDEN NORETURN void leave(struct context *c);
 HIDDEN NORETURN void start_over(struct context *c, long kind);
+HIDDEN void load_vectors(uint64_t fpstate);
 HIDDEN NORETURN void nested_return(uint64_t *gregs, uint64_t fpstate);
 HIDDEN NORETURN void serve(struct context *c, long kind);
 HIDDEN extern char futex_begin[], futex_end[], leave_end[], signal_entry[], fast_entry[], fast_saved[];

@@ -201,6 +201,7 @@ cdef class MachineThread(GuestThread):
             memcpy(into, self.image, self.layout.image_size)
         elif not self.fetch_image(into):
             self.layout.fresh_image(into)
+        self.layout.spell_out(into)
 
     cdef void store_image(self, const char *image) noexcept:
         self.keep_image(image)
