@@ -23,7 +23,7 @@ cdef struct Counter:
 
 cdef class Sites:
     cdef readonly dict numbers           # address of a site -> its number, for those that were rewritten, or are being
-    cdef Counter counters[NR_COUNTERS]
+    cdef Counter *counters               # NR_COUNTERS of them, made when first needed
     cdef bint mapped                     # the process has its table
     cdef int busy                        # orders to rewrite that are out: no fork may copy what they leave behind
     cdef int forks                       # forks that are out
@@ -32,6 +32,8 @@ cdef class Sites:
     cdef uint64_t start                  # its first byte that changes
     cdef int number
 
+    cdef Counter *counter_of(self, uint64_t back) noexcept
+    cdef void drop(self) noexcept
     cdef bint often(self, uint64_t back) noexcept
     cdef void never(self, uint64_t back) noexcept
     cdef Sites copy(self)

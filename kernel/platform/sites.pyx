@@ -13,6 +13,7 @@ Only code of private mappings without write permission; the mapping has its own 
 """
 
 from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from kernel.platform.x86_64.abi cimport (
@@ -52,11 +53,29 @@ cdef class Sites:
     def __cinit__(self):
         self.numbers = {}
         self.waiting = []
-        memset(self.counters, 0, sizeof(self.counters))
+
+    def __dealloc__(self):
+        free(self.counters)
+
+    cdef void drop(self) noexcept:
+        """The process is dead; what still holds us should not hold the memory."""
+        free(self.counters)
+        self.counters = NULL
+        self.numbers = {}
+
+    cdef Counter *counter_of(self, uint64_t back) noexcept:
+        """The counter that this call shares with others, or NULL."""
+        if self.counters == NULL:
+            self.counters = <Counter *> calloc(NR_COUNTERS, sizeof(Counter))
+        if self.counters == NULL:
+            return NULL
+        return &self.counters[(back ^ back >> 12) % NR_COUNTERS]
 
     cdef bint often(self, uint64_t back) noexcept:
         """One more trap came from the call that ends at `back`: should it be rewritten now?"""
-        cdef Counter *counter = &self.counters[(back ^ back >> 12) % NR_COUNTERS]
+        cdef Counter *counter = self.counter_of(back)
+        if counter == NULL:
+            return False
         if counter.address != back:
             counter.address, counter.hits = back, 0
         if counter.hits == NEVER:
@@ -66,8 +85,9 @@ cdef class Sites:
 
     cdef void never(self, uint64_t back) noexcept:
         """It can't be rewritten; as long as its counter is not needed for another one it is not looked at again."""
-        cdef Counter *counter = &self.counters[(back ^ back >> 12) % NR_COUNTERS]
-        counter.address, counter.hits = back, NEVER
+        cdef Counter *counter = self.counter_of(back)
+        if counter != NULL:
+            counter.address, counter.hits = back, NEVER
 
     cdef Sites copy(self):
         """For a child of fork, which has a copy of the code and of the table."""

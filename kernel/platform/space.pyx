@@ -120,6 +120,7 @@ cdef class StubSpace(Space):
 
     cdef void set_dead(self) noexcept:
         self.dead = True
+        self.sites.drop()
 
 
 cdef long read_process(int pid, unsigned long address, void *into, size_t length) noexcept:

@@ -91,10 +91,10 @@ cdef int drop_thread(Task task) except -1:
             task.kernel.dying[mm.space.host_pid] = task.group
             mm.space.kill()
         mm.drop()
-        task.kernel.platform.release(thread)
+        forget_thread(task, thread)
     elif thread.held:
         thread.exit(task.clear_child_tid)
-        task.kernel.platform.release(thread)
+        forget_thread(task, thread)
     else:
         thread.interrupt()
     return 0
@@ -110,6 +110,14 @@ cdef int end_born_dead(GuestThread thread) except -1:
         thread.exit(task.clear_child_tid)
     else:
         thread.space.kill()
+    forget_thread(task, thread)
+    return 0
+
+
+cdef int forget_thread(Task task, GuestThread thread) except -1:
+    """A dead task lives on in a circle with its process until garbage is collected: without what the platform kept for it."""
+    if task.thread is thread:
+        task.thread = None
     task.kernel.platform.release(thread)
     return 0
 

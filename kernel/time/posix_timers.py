@@ -17,6 +17,7 @@ from kernel.task.limits import RLIM_INFINITY
 ITIMER_SIGNALS = (SIGALRM, SIGVTALRM, SIGPROF)
 CLOCK_PROCESS, CLOCK_THREAD = 2, 3
 CLOSEST_CPU_NS = 1000000  # a CPU timer looks again no sooner
+FOR_EVER_S = 1 << 32  # of processor time: more would not fit a long of ns
 IDLE_CPU_NS = 1000000000  # nor later, unless more is left
 NS = 1000000000
 MAX_OVERRUN = 0x7FFFFFFF
@@ -144,7 +145,7 @@ class ProcessTimers:
     def watch_cpu_limit(self):
         """RLIMIT_CPU is new: SIGXCPU at the soft limit and every second of use after it, the end at the hard one."""
         soft, hard = self.group.limits.soft(RLIMIT_CPU), self.group.limits.hard(RLIMIT_CPU)
-        self.cpu_limit.set(0 if soft == RLIM_INFINITY else max(min(soft, hard), 1) * NS, 0)
+        self.cpu_limit.set(0 if soft == RLIM_INFINITY else max(min(soft, hard, FOR_EVER_S), 1) * NS, 0)
 
     def cpu_limit_over(self, _count):
         used_ns = self.cpu_limit.now()
