@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The sentry's side of the contexts of one address space.
 
+from libc.stdint cimport uint64_t
+
 from kernel.platform.platform cimport HostCall
 from kernel.platform.window cimport Window
 from kernel.platform.x86_64.abi cimport answer, context, machine, report
@@ -29,6 +31,7 @@ cdef class ContextArea:
     cdef bint take_window(self, int slot, Window into) noexcept
     cdef bint hot_request(self, int slot, unsigned int seq, unsigned int looks, unsigned int *what) noexcept nogil
     cdef unsigned int says_cpu(self, int slot) noexcept nogil
+    cdef uint64_t says_rang(self, int slot) noexcept nogil
     cdef bint says_waiting(self, int slot) noexcept nogil
     cdef bint newborn_is_ready(self, int slot) noexcept nogil
     # to the guest; put_answer() makes an order valid

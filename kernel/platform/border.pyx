@@ -148,6 +148,10 @@ cdef class ContextArea:
         """Where the guest says that it ran; good enough for a policy."""
         return self.at(slot).cpu
 
+    cdef uint64_t says_rang(self, int slot) noexcept nogil:
+        """When, in ticks; for the same use."""
+        return self.at(slot).rang
+
     cdef bint says_waiting(self, int slot) noexcept nogil:
         """The guest's word, good enough for what it is shown about itself."""
         return self.at(slot).waiting != 0

@@ -22,10 +22,12 @@ cdef class Handover:
     cdef long long born_ns
     cdef uint64_t looked                 # when the caller last looked for other events
     cdef uint64_t last                   # the last request that came in this way
-    cdef uint64_t cold_until, penalty
+    cdef uint64_t cold_until, penalty    # nobody becomes hot before; after a try that did not pay
+    cdef uint64_t busy_until             # nor before this: a bell was heard late
+    cdef uint64_t preempted_at, busy_penalty
     cdef uint64_t heated                 # when the first of them became hot
 
-    cdef void came(self, SystrapThread thread, dict threads)
+    cdef void came(self, SystrapThread thread, bint by_bell, dict threads)
     cdef SystrapThread next_request(self)
     cdef bint time_to_look(self) noexcept
     cdef void hurry(self, SystrapThread thread) noexcept
@@ -36,3 +38,4 @@ cdef class Handover:
     cdef bint may_heat(self, SystrapThread thread, dict threads)
     cdef void heat(self, SystrapThread thread)
     cdef void back_off(self)
+    cdef void preempted(self)

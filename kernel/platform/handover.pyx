@@ -47,8 +47,12 @@ cdef enum:
     LOOKS = 8                            # at a thread's request, before the clock is looked at
     MAX_HOT = 4
     MAX_THREADS = 64                     # with more of them nobody counts who runs
+    LATE_US = 100                        # between a bell and its notification, or to get to another processor: others want it
+    BUSY_US = 20000                      # how long a late bell is remembered
     FIRST_PENALTY_US = 500
-    MAX_PENALTY_US = 50000
+    MAX_PENALTY_US = 10000
+    FIRST_BUSY_PENALTY_US = 2000
+    MAX_BUSY_PENALTY_US = 1000000
     WORTH_US = 400                       # after which becoming hot has paid
     NO_CPU = 0xffff
 
@@ -69,19 +73,21 @@ cdef class Handover:
         self.born_ticks = ticks()
         self.born_ns = now_ns()
 
-    cdef void came(self, SystrapThread thread, dict threads):
-        """A new request of the thread, by bell or hot."""
+    cdef void came(self, SystrapThread thread, bint by_bell, dict threads):
+        """A new request of the thread."""
         cdef uint64_t now = ticks()
         if not self.allowed:
             return
+        if by_bell and self.us and <long> (now - thread.stub.area.says_rang(thread.slot)) > <long> (LATE_US * self.us):
+            self.busy_until = now + BUSY_US * self.us
         if self.hot and not thread.hot and not self.has_room(threads):
-            self.back_off()
             self.cool()
+            self.back_off()
         if self.us and now - thread.answered > GAP_US * self.us:
             thread.short_gaps = max(thread.short_gaps - 3, 0)
         elif thread.short_gaps < MANY:
             thread.short_gaps += 1
-        if thread.short_gaps >= ENOUGH and not thread.hot and now > self.cold_until and self.may_heat(thread, threads):
+        if thread.short_gaps >= ENOUGH and not thread.hot and now > self.cold_until and now > self.busy_until and self.may_heat(thread, threads):
             self.heat(thread)
 
     cdef SystrapThread next_request(self):
@@ -97,9 +103,7 @@ cdef class Handover:
             before = now
             now = ticks()
             if now - before > PREEMPTED_US * self.us:
-                self.nr_preempted += 1
-                self.back_off()
-                self.cool()
+                self.preempted()
             elif <long> (now - self.last) > <long> (LISTEN_US * self.us):
                 if now - self.heated < WORTH_US * self.us:
                     self.back_off()
@@ -168,21 +172,37 @@ cdef class Handover:
         return running < self.nr_cpus
 
     cdef void heat(self, SystrapThread thread):
+        cdef uint64_t began
         if not self.hot:
             if self.sync_wake_up:
                 self.listener.set_sync_wake_up(False)
             self.heated = ticks()
+        began = ticks()
         run_on_all_but(self.cpus, thread.stub.area.says_cpu(thread.slot))
         thread.hot = True
         self.hot.append(thread)
         self.nr_heated += 1
+        if ticks() - began > LATE_US * self.us:
+            self.preempted()
+            return
         thread.stub.area.set_spin(thread.slot, SPIN_US * self.us)
         self.looked = ticks()
         self.last = self.looked + WAKE_UP_US * self.us
 
     cdef void back_off(self):
-        """It did not pay. What paid before is forgotten slowly."""
+        """It ended too soon to have paid."""
         if ticks() - self.heated >= WORTH_US * self.us:
             self.penalty = 0
         self.penalty = min(max(2 * self.penalty, FIRST_PENALTY_US * self.us), MAX_PENALTY_US * self.us)
         self.cold_until = ticks() + self.penalty
+
+    cdef void preempted(self):
+        """Others want our processor: it is long before this is tried again, the longer the more often it happens."""
+        cdef uint64_t now = ticks()
+        self.nr_preempted += 1
+        if now - self.preempted_at > 2 * MAX_BUSY_PENALTY_US * self.us:
+            self.busy_penalty = 0
+        self.preempted_at = now
+        self.busy_penalty = min(max(4 * self.busy_penalty, FIRST_BUSY_PENALTY_US * self.us), MAX_BUSY_PENALTY_US * self.us)
+        self.cool()
+        self.cold_until = now + self.busy_penalty

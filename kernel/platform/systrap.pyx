@@ -228,7 +228,7 @@ cdef class SystrapPlatform(Platform):
                 thread.stub.area.forget_memfd()
         if thread.released:              # it was killed on its way to us
             return 0
-        self.handover.came(thread, self.bound)
+        self.handover.came(thread, id != 0, self.bound)
         self.on_request(thread, what)
         if thread.hot and thread.state != GUEST:
             self.handover.hurry(thread)

@@ -197,6 +197,7 @@ struct context {
     /* pid (0: ask the sentry), tid, ppid, uid, euid, gid, egid: what the shim answers by itself */
     volatile uint32_t ids[NR_IDS] __attribute__((aligned(64)));
     volatile uint32_t cpu;          /* where it last rang */
+    volatile uint64_t rang;         /* and when, in ticks */
     volatile uint32_t site_hits;    /* calls that trapped and were answered here */
     uint32_t nr_host_calls;
     uint64_t nonce;                 /* fork, thread: what the child says in its hello */

@@ -57,6 +57,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
     struct context:
         machine machine
         uint32_t interrupted, ready, waiting, live, nr_host_calls, cpu
+        uint64_t rang
         request request
         answer answer
         uint64_t nonce, child, clear_tid

@@ -156,8 +156,10 @@ HIDDEN NORETURN void serve(struct context *c, long kind)
         uint32_t seq = ++c->seq, what = describe(c, kind);
         if (c->answer.spin)
             spin(c, seq, what);
-        if (c->answer.rep != seq)
+        if (c->answer.rep != seq) {
             c->cpu = this_cpu();
+            c->rang = ticks();
+        }
         while (c->answer.rep != seq)
             if (ring(seq, what) == -ENOSYS)
                 die(113);
