@@ -87,7 +87,8 @@ cdef class Handover:
             thread.short_gaps = max(thread.short_gaps - 3, 0)
         elif thread.short_gaps < MANY:
             thread.short_gaps += 1
-        if thread.short_gaps >= ENOUGH and not thread.hot and now > self.cold_until and now > self.busy_until and self.may_heat(thread, threads):
+        if (thread.short_gaps >= ENOUGH and not thread.hot and now > self.cold_until and now > self.busy_until
+                and self.may_heat(thread, threads)):
             self.heat(thread)
 
     cdef SystrapThread next_request(self):

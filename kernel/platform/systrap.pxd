@@ -17,6 +17,7 @@ cdef class SystrapPlatform(Platform):
     cdef readonly bint strict            # memory calls need the sentry's word each
     cdef readonly bint sync_wake_up      # the answer brings us to the caller's processor (Linux 6.6)
     cdef readonly dict counters
+    cdef unsigned long nr_rewritten      # call sites
     cdef Listener bells
     cdef readonly Handover handover
     cdef bint spinning, patching
@@ -34,8 +35,6 @@ cdef class SystrapPlatform(Platform):
     cdef int on_bell(self, SystrapThread thread, unsigned int seq, uint64_t what, uint64_t id) except -1
     cdef int new_request(self, SystrapThread thread, unsigned int seq, uint64_t what, uint64_t id) except -1
     cdef int on_request(self, SystrapThread thread, uint64_t what) except -1
-    cdef bint rewrite(self, SystrapThread thread) except -1
-    cdef int rewritten(self, SystrapThread thread, int calls_made) except -1
     cdef int after_rewriting(self, SystrapThread thread) except -1
     cdef int on_fault(self, SystrapThread thread) except -1
     cdef int on_done(self, SystrapThread thread) except -1

@@ -16,11 +16,11 @@ from posix.signal cimport kill
 from kernel.abi.errno cimport Errno
 from kernel.platform.log import log
 from kernel.platform.notify cimport Listener, seccomp_notif
-from kernel.platform.platform cimport GuestThread, HostCall, Platform, PlatformEvents, Space
-from kernel.platform.sites cimport A_CALL, COMPARED, NO_SITE, SITE_CALLS, Middle, Sites
+from kernel.platform.platform cimport GuestThread, Platform, PlatformEvents, Space
+from kernel.platform.rewriting cimport order_rewriting, rewriting_goes_on
+from kernel.platform.sites cimport A_CALL, COMPARED, NO_SITE, Middle
 from kernel.platform.space cimport StubSpace
 from kernel.platform.thread cimport ARMED, EXITING, GONE, GUEST, HELLO, PARKED, SERVING, STARTING, SystrapThread
-from kernel.platform.thread cimport MAP_TABLE, NO_REWRITING, WRITE_CODE
 from kernel.platform.x86_64.abi cimport (
     CTX_BASE, GUEST_END, HAS_PIECES, IS_FOREIGN, IS_TRAPPED, KIND_MASK, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, NR_BELL,
     NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD, RAX, SITE_BYTES, SITE_SLOTS,
@@ -69,7 +69,7 @@ cdef class SystrapPlatform(Platform):
         self.births = {}
         self.spaces = {}
         self.bound = {}
-        self.counters = {"again": 0, "answered again": 0, "breaches": 0, "rewritten": 0}
+        self.counters = {"again": 0, "answered again": 0, "breaches": 0}
         self.by_tid = <PyObject **> calloc(NR_TIDS, sizeof(void *))
         if self.by_tid == NULL:
             raise MemoryError()
@@ -126,7 +126,8 @@ cdef class SystrapPlatform(Platform):
 
     cpdef str statistics(self):
         cdef Handover h = self.handover
-        return f"platform: {self.counters}, {h.nr_heated} times hot, {h.nr_hot_requests} requests so, {h.nr_preempted} times preempted"
+        return (f"platform: {self.counters}, {h.nr_heated} times hot, {h.nr_hot_requests} requests so, {h.nr_preempted} times preempted, "
+                f"{self.nr_rewritten} sites rewritten")
 
     cdef int serve_hot(self) except -1:
         cdef SystrapThread thread
@@ -256,7 +257,7 @@ cdef class SystrapPlatform(Platform):
             thread.stub.area.take(thread.slot, &thread.machine, &thread.said)
         if kind == K_SYSCALL or kind == K_SITE:
             if (what & IS_TRAPPED and self.patching and not what & IS_FOREIGN and thread.stub.sites.often(thread.call_end())
-                    and self.rewrite(thread)):
+                    and order_rewriting(thread, self.events)):
                 return 0
             return self.after_rewriting(thread)
         if kind == K_FAULT:
@@ -265,46 +266,6 @@ cdef class SystrapPlatform(Platform):
             thread.original = <int> thread.machine.regs[RAX]
             return self.events.on_futex_interrupt(thread)
         return self.events.on_interrupt(thread)
-
-    cdef bint rewrite(self, SystrapThread thread) except -1:
-        """Orders that the site of the thread's call be rewritten; the request goes on afterwards. False if it can't be."""
-        cdef Sites sites = thread.stub.sites
-        cdef HostCall calls[SITE_CALLS]
-        cdef uint64_t back = thread.call_end()
-        cdef int protection
-        if sites.forks:
-            return False
-        protection = self.events.code_protection(thread, back - 8, back + 8)
-        if protection and not sites.mapped:
-            sites.map_call(calls)
-            thread.rewriting = MAP_TABLE
-        elif protection and sites.plan(thread.stub, back, protection, calls):
-            thread.rewriting = WRITE_CODE
-        else:
-            sites.never(back)
-            return False
-        sites.busy += 1
-        thread.host_calls(calls, 1 if thread.rewriting == MAP_TABLE else SITE_CALLS, False)
-        return True
-
-    cdef int rewritten(self, SystrapThread thread, int calls_made) except -1:
-        """The order was carried out, or failed: then the site traps for ever."""
-        cdef Sites sites = thread.stub.sites
-        cdef bint mapped = thread.rewriting == MAP_TABLE and calls_made == 1 and thread.calls[0].result == SITE_SLOTS
-        cdef bint written = thread.rewriting == WRITE_CODE and calls_made == SITE_CALLS and thread.calls[1].result == 0
-        thread.rewriting = NO_REWRITING
-        sites.busy -= 1
-        while sites.waiting and not sites.busy:      # a child would have had code that it can write
-            (<SystrapThread> sites.waiting.pop()).order_birth(ORDER_FORK)
-        if mapped:
-            sites.mapped = True
-            if self.rewrite(thread):
-                return 0
-        elif written:
-            self.counters["rewritten"] += 1
-        else:
-            sites.never(thread.call_end())
-        return self.after_rewriting(thread)
 
     cdef int after_rewriting(self, SystrapThread thread) except -1:
         """The system call itself; a site that was only shown is gone to again."""
@@ -344,7 +305,9 @@ cdef class SystrapPlatform(Platform):
         if order == ORDER_HOST:
             thread.stub.area.take_results(thread.slot, thread.calls, thread.nr_calls)
             if thread.rewriting:
-                return self.rewritten(thread, max(0, min(result, thread.nr_calls)))
+                if rewriting_goes_on(thread, self.events, max(0, min(result, thread.nr_calls)), &self.nr_rewritten):
+                    return 0
+                return self.after_rewriting(thread)
             return self.events.on_host_calls(thread, thread.calls, max(0, min(result, thread.nr_calls)))
         if order == ORDER_FORK:
             thread.child.fork_is_over()
