@@ -167,7 +167,6 @@ class Sandbox:
         """Serve until the first process is gone; the exit status of this process."""
         try:
             status = self.kernel.run()
-            self.log(self.kernel.platform.statistics())
         except BaseException as error:
             self.log(f"the kernel failed; the sandbox ends\n{failure_text(error)}")
             posix._exit(128)
@@ -176,6 +175,7 @@ class Sandbox:
         for console in self.consoles.values():
             console.drain()
         if self.args.debug:
+            self.log(self.kernel.platform.statistics())
             self.log(self.kernel.report())
         return shell_status(status)
 

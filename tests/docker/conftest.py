@@ -146,7 +146,9 @@ def debian(daemon, tmp_path_factory):
         unfinished = cached.with_suffix(f".{os.getpid()}")
         mirror = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
         words = [str(tmp_path_factory.mktemp("debootstrap")), str(unfinished), PACKAGES, mirror]
-        done = subprocess.run(["unshare", "-m", "sh", "-c", MAKE_DEBIAN, "sh", *words], capture_output=True, text=True, timeout=600)
+        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # that of the debug build
+        command = ["unshare", "-m", "sh", "-c", MAKE_DEBIAN, "sh", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         if done.returncode:
             unfinished.unlink(missing_ok=True)
             pytest.fail(f"debootstrap: {done.stderr}", pytrace=False)
