@@ -13,8 +13,8 @@ from posix.time cimport timespec
 from posix.unistd cimport close, ftruncate
 
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, CTX_SIZE, MAX_HOST_CALLS, NR_IDS, NR_PIECES, NSLOT, R8, R9, R10, RAX, RCX, RDI, RDX, RSI, SLOT, SLOT_WINDOW, SLOT_XSAVE,
-    WINDOW_SIZE, answer, context, machine, piece, report, request, window,
+    CTX_BASE, CTX_SIZE, IS_STRING, MAX_HOST_CALLS, NR_IDS, NR_PIECES, NSLOT, R8, R9, R10, RAX, RCX, RDI, RDX, RSI, SLOT, SLOT_WINDOW,
+    SLOT_XSAVE, WINDOW_SIZE, answer, context, machine, piece, report, request, window,
 )
 
 cdef extern from *:
@@ -125,6 +125,8 @@ cdef class ContextArea:
         into.here.nr_out = min(into.here.nr_out, <unsigned int> NR_PIECES)
         for i in range(into.here.nr_in):
             p = &into.here.incoming[i]
+            into.is_string[i] = p.offset & IS_STRING != 0
+            p.offset &= ~<unsigned int> IS_STRING
             clamp_piece(p)
             memcpy(into.data + p.offset, <char *> w + p.offset, p.length)
         for i in range(into.here.nr_out):

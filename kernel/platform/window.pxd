@@ -6,6 +6,7 @@ from kernel.platform.x86_64.abi cimport NR_PIECES, piece, window
 
 cdef class Window:
     cdef window here                     # the sentry's copy: checked, never read again from the slot
+    cdef bint is_string[NR_PIECES]       # of each incoming piece
     cdef unsigned int filled[NR_PIECES]  # bytes of each outgoing piece that were written, from its beginning
     cdef bint dirty                      # something was
     cdef char *data                      # copies of the incoming pieces, at their offsets

@@ -39,11 +39,8 @@ cdef class Window:
         for i in range(self.here.nr_in):
             p = &self.here.incoming[i]
             at = address - p.address
-            if at < p.length:
-                if length > p.length - at:
-                    if self.data[p.offset + p.length - 1]:
-                        return 0
-                    length = p.length - at       # a string: who asks for more looks for its end
+            if at < p.length and (length <= p.length - at or self.is_string[i]):
+                length = min(length, p.length - at)      # of a string: who asks for more looks for its end
                 memcpy(into, self.data + p.offset + at, length)
                 return length
         return 0

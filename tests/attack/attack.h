@@ -98,6 +98,29 @@ static inline void must_be_harmless(const char *name, void (*body)(const void *)
     verdict(WIFEXITED(status) && WEXITSTATUS(status) == exit_status, name, "wait status %#lx", status);
 }
 
+/* Whatever it does to itself, it may not outlive a SIGKILL, and the parent must hear of its end. */
+static inline void must_end(const char *name, void (*body)(const void *))
+{
+    int status = 0, gone = 0;
+    pid_t child;
+
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        body(NULL);
+        _exit(SURVIVED);
+    }
+    for (int i = 0; i < 100 && !gone; i++) {
+        usleep(10000);
+        gone = waitpid(child, &status, WNOHANG);
+    }
+    if (!gone) {
+        kill(child, SIGKILL);
+        gone = waitpid(child, &status, 0);
+    }
+    verdict(gone == child, name, gone == child ? "wait status %#lx" : "no wait status: error %ld", gone == child ? status : errno);
+}
+
 struct call {
     const char *name;
     long number, args[6];

@@ -163,29 +163,6 @@ static void kill_the_deaf(void)
     verdict(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "a deaf process", "wait status %#lx", status);
 }
 
-/* Whatever it does to itself, it may not outlive a SIGKILL, and the parent must hear of its end. */
-static void must_end(const char *name, void (*body)(const void *))
-{
-    int status = 0, gone = 0;
-    pid_t child;
-
-    fflush(stdout);
-    child = fork();
-    if (child == 0) {
-        body(NULL);
-        _exit(SURVIVED);
-    }
-    for (int i = 0; i < 100 && !gone; i++) {
-        usleep(10000);
-        gone = waitpid(child, &status, WNOHANG);
-    }
-    if (!gone) {
-        kill(child, SIGKILL);
-        gone = waitpid(child, &status, 0);
-    }
-    verdict(gone == child, name, "wait status %#lx", status);
-}
-
 int main(void)
 {
     must_kill("forged hello", forged_hello);

@@ -58,6 +58,11 @@ def test_guest_without(name, switch, guest, run_guest):
     assert_passes(run_guest(guest(name), timeout=90, flags=[switch]))
 
 
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name.startswith("fastpath/")])
+def test_guest_without_rewriting(name, guest, run_guest):
+    assert_passes(run_guest(guest(name), timeout=90, flags=["--syscall-patching=false"]))
+
+
 @pytest.fixture(scope="session")
 def ptrace_flags(runsc):
     """Global flags that choose the platform of the debug build."""

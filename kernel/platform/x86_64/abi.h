@@ -65,6 +65,7 @@
 #define COPY_OUT_COUNTED 5
 #define NR_PIECES    4              /* each way */
 #define STRING_ROOM  1024           /* of a string that comes with the request */
+#define IS_STRING    0x8000         /* in a piece's offset: it is one, and ends where it ends */
 
 /* why the shim rings */
 #define K_SYSCALL   1
@@ -158,7 +159,7 @@ struct answer {
 /* a piece of guest memory that a call reads or writes */
 struct piece {
     uint64_t address;
-    uint32_t length, offset;        /* offset: in the window */
+    uint32_t length, offset;        /* offset: in the window; IS_STRING */
 };
 
 struct window {

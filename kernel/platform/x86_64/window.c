@@ -52,7 +52,7 @@ HIDDEN uint32_t fill_window(struct context *c)
         if (kind == COPY_OUT || kind == COPY_OUT_COUNTED)
             w->outgoing[w->nr_out++ % NR_PIECES] = (struct piece){address, length, used};
         else
-            w->incoming[w->nr_in++ % NR_PIECES] = (struct piece){address, length, used};
+            w->incoming[w->nr_in++ % NR_PIECES] = (struct piece){address, length, used | (kind == COPY_STRING ? IS_STRING : 0)};
         used += (length + 7) & ~7UL;
     }
     return HAS_PIECES;

@@ -11,7 +11,7 @@ TEST(other_code_at_the_same_address)
 {
     for (int round = 0; round < 20; round++) {
         unsigned char *page = code_page();
-        site_function site = write_mov_site(page + 16, SYS_getppid);
+        site_function site = write_mov_site(page + 16, SYS_getpgrp);
         seal_code(page);
         make_hot(site);
         CHECK(munmap(page, PAGE) == 0);
@@ -21,10 +21,10 @@ TEST(other_code_at_the_same_address)
             seal_code(page);
             CHECK_EQ(((site_function)(page + 13))(0, 0, 0, 0, 0, 0), 42);
         } else {
-            site = write_site(forms[round % 2], page + 16 + round % 3, SYS_getpgrp);
+            site = write_site(forms[round % 2], page + 16 + round % 3, SYS_getsid);
             seal_code(page);
             for (int i = 0; i < OFTEN; i++)
-                CHECK_EQ(site(0, 0, 0, 0, 0, 0), getpgrp());
+                CHECK_EQ(site(0, 0, 0, 0, 0, 0), getsid(0));
         }
         CHECK(munmap(page, PAGE) == 0);
     }
@@ -33,7 +33,7 @@ TEST(other_code_at_the_same_address)
 TEST(what_faulted_in_a_rewritten_call_faults_in_new_code)
 {
     unsigned char *page = code_page();
-    site_function site = write_mov_site(page + 16, SYS_getppid);
+    site_function site = write_mov_site(page + 16, SYS_getpgrp);
     seal_code(page);
     make_hot(site);
     CHECK(mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0);
@@ -44,7 +44,7 @@ TEST(what_faulted_in_a_rewritten_call_faults_in_new_code)
         struct rlimit none = {0, 0};
         setrlimit(RLIMIT_CORE, &none);
         long flags;
-        go_to(page + 16 + 5, SYS_getppid, &flags);
+        go_to(page + 16 + 5, SYS_getpgrp, &flags);
         _exit(0);
     }
     CHECK_KILLED(pid, SIGILL);
@@ -52,17 +52,17 @@ TEST(what_faulted_in_a_rewritten_call_faults_in_new_code)
 
 TEST(advice_that_brings_the_file_back)
 {
-    long parent = getppid();
+    long group = getpgrp();
     int fd = memfd_create("code", 0);
     unsigned char text[PAGE];
     memset(text, 0xcc, sizeof text);
-    write_mov_site(text + 16, SYS_getppid);
+    write_mov_site(text + 16, SYS_getpgrp);
     CHECK_EQ(write(fd, text, PAGE), PAGE);
     unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
     CHECK(page != MAP_FAILED);
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < OFTEN; i++)
-            CHECK_EQ(((site_function)(page + 13))(0, 0, 0, 0, 0, 0), parent);
+            CHECK_EQ(((site_function)(page + 13))(0, 0, 0, 0, 0, 0), group);
         CHECK(madvise(page, PAGE, MADV_DONTNEED) == 0);
         CHECK(memcmp(page, text, PAGE) == 0);
     }
@@ -71,16 +71,16 @@ TEST(advice_that_brings_the_file_back)
 
 TEST(shared_code_is_left_alone)
 {
-    long parent = getppid();
+    long group = getpgrp();
     int fd = memfd_create("code", 0);
     unsigned char text[PAGE], again[PAGE];
     memset(text, 0xcc, sizeof text);
-    write_mov_site(text + 16, SYS_getppid);
+    write_mov_site(text + 16, SYS_getpgrp);
     CHECK_EQ(write(fd, text, PAGE), PAGE);
     unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     CHECK(page != MAP_FAILED);
     for (int i = 0; i < OFTEN; i++)
-        CHECK_EQ(((site_function)(page + 13))(0, 0, 0, 0, 0, 0), parent);
+        CHECK_EQ(((site_function)(page + 13))(0, 0, 0, 0, 0, 0), group);
     CHECK_EQ(pread(fd, again, PAGE, 0), PAGE);
     CHECK(memcmp(again, text, PAGE) == 0);
     CHECK(memcmp(page, text, PAGE) == 0);
@@ -90,23 +90,23 @@ TEST(text_that_the_guest_changes)
 {
     unsigned char *page = code_page();
     for (int round = 0; round < 10; round++) {
-        int number = round % 2 ? SYS_getppid : SYS_getpgrp;
+        int number = round % 2 ? SYS_getsid : SYS_getpgrp;
         CHECK(mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0);
         site_function site = write_mov_site(page + 16, number);
         seal_code(page);
         for (int i = 0; i < OFTEN; i++)
-            CHECK_EQ(site(0, 0, 0, 0, 0, 0), number == SYS_getppid ? getppid() : getpgrp());
+            CHECK_EQ(site(0, 0, 0, 0, 0, 0), number == SYS_getsid ? getsid(0) : getpgrp());
     }
 }
 
 TEST(writable_code_changes_its_number)
 {
     unsigned char *page = code_page();
-    site_function site = write_mov_site(page + 16, SYS_getppid);
+    site_function site = write_mov_site(page + 16, SYS_getpgrp);
     CHECK(mprotect(page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
     for (int i = 0; i < 4 * OFTEN; i++) {
-        *(volatile int *)(page + 17) = i % 2 ? SYS_getppid : SYS_getpgrp;
-        CHECK_EQ(site(0, 0, 0, 0, 0, 0), i % 2 ? getppid() : getpgrp());
+        *(volatile int *)(page + 17) = i % 2 ? SYS_getsid : SYS_getpgrp;
+        CHECK_EQ(site(0, 0, 0, 0, 0, 0), i % 2 ? getsid(0) : getpgrp());
     }
 }
 
@@ -134,10 +134,10 @@ TEST(text_stays_read_only)
     set_handler(SIGSEGV, on_fault, 0);
     for (int f = 0; f < FORMS; f++) {
         unsigned char *page = code_page();
-        site_function site = write_site(forms[f], page + 16, SYS_getppid);
+        site_function site = write_site(forms[f], page + 16, SYS_getpgrp);
         seal_code(page);
         for (int i = 0; i < OFTEN; i++) {
-            CHECK_EQ(site(0, 0, 0, 0, 0, 0), getppid());
+            CHECK_EQ(site(0, 0, 0, 0, 0, 0), getpgrp());
             CHECK_EQ(write_fault(page + 100), SIGSEGV);
         }
     }
@@ -146,42 +146,42 @@ TEST(text_stays_read_only)
 TEST(low_memory_is_not_there)
 {
     char *low = check_opaque((void *)0x10000);
-    site_function site = new_site(MOV, SYS_getppid);
+    site_function site = new_site(MOV, SYS_getpgrp);
     make_hot(site);
     CHECK(munmap(low, 0x60000) == 0);
-    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getppid());
+    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getpgrp());
     CHECK_ERR(madvise(low, 0x60000, MADV_DONTNEED), ENOMEM);
-    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getppid());
+    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getpgrp());
     CHECK_ERR(mprotect(low + 0x50000, PAGE, PROT_NONE), ENOMEM);
     CHECK_ERR(mprotect(low + 0x50000, 16 * PAGE, PROT_READ), ENOMEM);
-    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getppid());
+    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getpgrp());
     CHECK_ERR((long)mremap(low + 0x50000, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
-    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getppid());
+    CHECK_EQ(site(0, 0, 0, 0, 0, 0), getpgrp());
 }
 
 /* ---- fork, vfork, exec ---- */
 
-static void use_sites(site_function *sites, long parent)
+static void use_sites(site_function *sites, long group)
 {
     for (int i = 0; i < OFTEN; i++)
         for (int f = 0; f < FORMS; f++)
-            CHECK_EQ(sites[f](0, 0, 0, 0, 0, 0), parent);
+            CHECK_EQ(sites[f](0, 0, 0, 0, 0, 0), group);
 }
 
 TEST(children_have_the_sites_too)
 {
-    site_function sites[FORMS] = {new_site(MOV, SYS_getppid), new_site(COMPARE, SYS_getppid)};
-    use_sites(sites, getppid());
+    site_function sites[FORMS] = {new_site(MOV, SYS_getpgrp), new_site(COMPARE, SYS_getpgrp)};
+    use_sites(sites, getpgrp());
     IN_CHILD {
-        use_sites(sites, getppid());
+        use_sites(sites, getpgrp());
         IN_CHILD {
-            use_sites(sites, getppid());
+            use_sites(sites, getpgrp());
         }
         CHECK(munmap((void *)((unsigned long)sites[0] & -PAGE), PAGE) == 0);
-        sites[0] = new_site(MOV, SYS_getppid);
-        use_sites(sites, getppid());
+        sites[0] = new_site(MOV, SYS_getpgrp);
+        use_sites(sites, getpgrp());
     }
-    use_sites(sites, getppid());
+    use_sites(sites, getpgrp());
 }
 
 static int clone_in_site(site_function site, int flags)
@@ -204,16 +204,16 @@ TEST(fork_by_a_rewritten_call)
 
 PROGRAM(answer)
 {
-    site_function sites[FORMS] = {new_site(MOV, SYS_getppid), new_site(COMPARE, SYS_getppid)};
-    use_sites(sites, getppid());
+    site_function sites[FORMS] = {new_site(MOV, SYS_getpgrp), new_site(COMPARE, SYS_getpgrp)};
+    use_sites(sites, getpgrp());
     _exit(9);
 }
 
 TEST(exec_after_rewriting)
 {
     for (int i = 0; i < 3; i++) {
-        site_function sites[FORMS] = {new_site(MOV, SYS_getppid), new_site(COMPARE, SYS_getppid)};
-        use_sites(sites, getppid());
+        site_function sites[FORMS] = {new_site(MOV, SYS_getpgrp), new_site(COMPARE, SYS_getpgrp)};
+        use_sites(sites, getpgrp());
         pid_t pid = i % 2 ? vfork() : fork();
         CHECK(pid >= 0);
         if (pid == 0) {
@@ -221,7 +221,7 @@ TEST(exec_after_rewriting)
             _exit(1);
         }
         CHECK_EXIT(pid, 9);
-        use_sites(sites, getppid());
+        use_sites(sites, getpgrp());
     }
 }
 
@@ -231,14 +231,14 @@ TEST(exec_after_rewriting)
 static void *rewrite_for_ever(void *argument)
 {
     unsigned char **shown = argument;
-    long parent = getppid();
+    long group = getpgrp();
     for (int round = 0; !stop; round++) {
         unsigned char *page = code_page();
-        site_function site = write_site(forms[round % 2], page + 16, SYS_getppid);
+        site_function site = write_site(forms[round % 2], page + 16, SYS_getpgrp);
         seal_code(page);
         __atomic_store_n(shown, page, __ATOMIC_SEQ_CST);
         for (int i = 0; i < 20; i++)
-            CHECK_EQ(site(0, 0, 0, 0, 0, 0), parent);
+            CHECK_EQ(site(0, 0, 0, 0, 0, 0), group);
         __atomic_store_n(shown, NULL, __ATOMIC_SEQ_CST);
         CHECK(munmap(page, PAGE) == 0);
     }
@@ -263,7 +263,7 @@ TEST(fork_while_another_thread_is_rewritten)
                 _exit(3);
             site_function site = page ? (site_function)(page + (page[13] == 0x49 ? 13 : 6)) : NULL;
             for (int k = 0; page && k < 20; k++)
-                if (site(0, 0, 0, 0, 0, 0) != getppid())
+                if (site(0, 0, 0, 0, 0, 0) != getpgrp())
                     _exit(4);
             _exit(0);
         }
@@ -282,10 +282,10 @@ struct busy_page {
 static void *use_busy_page(void *argument)
 {
     struct busy_page *busy = argument;
-    long parent = getppid();
+    long group = getpgrp();
     while (!stop) {
         for (int i = 0; i < LENGTH(busy->site); i++)
-            CHECK_EQ(busy->site[i](0, 0, 0, 0, 0, 0), parent);
+            CHECK_EQ(busy->site[i](0, 0, 0, 0, 0, 0), group);
         busy->calls++;
     }
     return NULL;
@@ -299,7 +299,7 @@ TEST(protection_changes_while_a_page_is_rewritten)
         pthread_t thread;
         stop = 0;
         for (int i = 0; i < LENGTH(busy.site); i++)
-            busy.site[i] = write_site(forms[i % 2], busy.page + 16 + 64 * i, SYS_getppid);
+            busy.site[i] = write_site(forms[i % 2], busy.page + 16 + 64 * i, SYS_getpgrp);
         seal_code(busy.page);
         CHECK(pthread_create(&thread, NULL, use_busy_page, &busy) == 0);
         while (busy.calls < 60) {
@@ -319,10 +319,10 @@ TEST(protection_changes_while_a_page_is_rewritten)
 static void *use_shared_sites(void *argument)
 {
     site_function *sites = argument;
-    long parent = getppid();
+    long group = getpgrp();
     for (int i = 0; i < 200; i++)
         for (int k = 0; k < 32; k++)
-            CHECK_EQ(sites[k](0, 0, 0, 0, 0, 0), parent);
+            CHECK_EQ(sites[k](0, 0, 0, 0, 0, 0), group);
     return NULL;
 }
 
@@ -332,7 +332,7 @@ TEST(many_threads_at_the_same_sites)
     site_function sites[32];
     pthread_t threads[8];
     for (int k = 0; k < 32; k++)
-        sites[k] = write_site(forms[k % 2], page + 16 + 64 * k, SYS_getppid);
+        sites[k] = write_site(forms[k % 2], page + 16 + 64 * k, SYS_getpgrp);
     seal_code(page);
     for (int i = 0; i < LENGTH(threads); i++)
         CHECK(pthread_create(&threads[i], NULL, use_shared_sites, sites) == 0);
@@ -343,16 +343,16 @@ TEST(many_threads_at_the_same_sites)
 /* More sites than anybody keeps a table for. */
 TEST(thousands_of_sites)
 {
-    long parent = getppid();
+    long group = getpgrp();
     for (int round = 0; round < 24; round++) {
         unsigned char *page = code_page();
         site_function sites[60];
         for (int k = 0; k < LENGTH(sites); k++)
-            sites[k] = write_site(forms[k % 2], page + 16 + 64 * k, SYS_getppid);
+            sites[k] = write_site(forms[k % 2], page + 16 + 64 * k, SYS_getpgrp);
         seal_code(page);
         for (int k = 0; k < LENGTH(sites); k++)
             for (int i = 0; i < 12; i++)
-                CHECK_EQ(sites[k](0, 0, 0, 0, 0, 0), parent);
+                CHECK_EQ(sites[k](0, 0, 0, 0, 0, 0), group);
     }
 }
 
