@@ -25,7 +25,8 @@ NOT_TRACED = {
 }
 # Each of these may be switched off; then the same programs must give the same results in another way.
 SWITCHES = ("--syscall-patching=false", "--spinning=false", "--window=false")
-SWITCHED_PROGRAMS = """files/io ipc/pipes memory/mapping poll/epoll process/threads signal/queue signal/restart sync/futex""".split()
+SWITCHED_PROGRAMS = """fastpath/hammer fastpath/rewriting fastpath/text fastpath/window files/io ipc/pipes memory/mapping
+    poll/epoll process/threads signal/queue signal/restart sync/futex""".split()
 SCRATCH_PROGRAMS = [name for name in PROGRAMS if "#define CHECK_SCRATCH" in (HERE / f"{name}.c").read_text()]
 
 
@@ -56,11 +57,6 @@ def test_guest_on_root(name, guest, run_guest):
 @pytest.mark.parametrize("name", SWITCHED_PROGRAMS)
 def test_guest_without(name, switch, guest, run_guest):
     assert_passes(run_guest(guest(name), timeout=90, flags=[switch]))
-
-
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name.startswith("fastpath/")])
-def test_guest_without_rewriting(name, guest, run_guest):
-    assert_passes(run_guest(guest(name), timeout=90, flags=["--syscall-patching=false"]))
 
 
 @pytest.fixture(scope="session")
