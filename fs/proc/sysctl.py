@@ -53,7 +53,7 @@ VM_NUMBERS = {
     "overcommit_kbytes": 0,
     "max_map_count": 65530,
     "swappiness": 60,
-    "mmap_min_addr": 65536,
+    "mmap_min_addr": 0x70000,  # of the platform systrap
     "dirty_ratio": 20,
     "dirty_background_ratio": 10,
     "dirty_expire_centisecs": 3000,
