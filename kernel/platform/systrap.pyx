@@ -107,6 +107,7 @@ cdef class SystrapPlatform(Platform):
     cpdef int dispatch(self) except -1:
         cdef seccomp_notif *note = &self.notification
         cdef PyObject *found
+        cdef SystrapThread thread
         if not self.bells.receive(note):
             return 0
         if note.data.nr == NR_HELLO:
@@ -115,10 +116,12 @@ cdef class SystrapPlatform(Platform):
         found = self.by_tid[note.pid] if note.pid < NR_TIDS else NULL
         if found == NULL:
             self.stranger(note.pid, f"call {note.data.nr} of an unknown thread")
-        elif note.data.nr == NR_BELL:
-            self.on_bell(<SystrapThread> found, note.data.args[0], note.data.args[1], note.id)
+            return 1
+        thread = <SystrapThread> found   # held while it is served: its exit forgets it
+        if note.data.nr == NR_BELL:
+            self.on_bell(thread, note.data.args[0], note.data.args[1], note.id)
         else:
-            self.on_lane_b(<SystrapThread> found, note)
+            self.on_lane_b(thread, note)
         return 1
 
     cpdef describe(self, list pieces):
