@@ -91,11 +91,11 @@ class Cradle:
             pass
 
     def hear(self):
-        """The next word, or b"" at the end."""
+        """The next word, or b"" at the end. If it ends with a word of ours unread, the host says so once, before its own last words."""
         try:
             return self.socket.recv(MAX_WORD)
-        except ConnectionError:
-            return b""
+        except ConnectionResetError:
+            return self.socket.recv(MAX_WORD)
 
     def how_it_ended(self):
         """For the message."""

@@ -124,10 +124,7 @@ cdef class Handover:
         if thread.hot:
             thread.stub.area.set_spin(thread.slot, 0)
             thread.short_gaps = 0
-            thread.hot = False
-            self.hot.remove(thread)
-            if not self.hot:
-                self.cool()
+            self.gone(thread)
 
     cdef void gone(self, SystrapThread thread):
         if thread.hot:

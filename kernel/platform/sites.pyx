@@ -62,6 +62,7 @@ cdef class Sites:
         free(self.counters)
         self.counters = NULL
         self.numbers = {}
+        self.waiting = []
 
     cdef Counter *counter_of(self, uint64_t back) noexcept:
         """The counter that this call shares with others, or NULL."""

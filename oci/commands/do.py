@@ -25,7 +25,8 @@ def run(common, options, arguments, log):
     with Cradle(common, log.debug_fd, in_foreground=True) as cradle:
         root = absolute(options["root"])
         config = dumps(specification(root, options, arguments))
-        making = Making(common, log, cradle, f"runsc-do-{posix.getpid()}", root, config)
+        name = f"runsc-do-{posix.getpid()}-{posix.urandom(4).hex()}"  # one that was killed leaves its state, and its pid comes again
+        making = Making(common, log, cradle, name, root, config)
     making.protects_init = False  # the command behaves as outside, although it is process 1
     return run_in_foreground(making, "", "", log)
 
