@@ -176,7 +176,8 @@ class Sandbox:
             console.drain()
         if self.args.debug:
             self.log(self.kernel.platform.statistics())
-            self.log(self.kernel.report())
+            for line in self.kernel.report():
+                self.log(line)
         return shell_status(status)
 
 

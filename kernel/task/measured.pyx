@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel of a sandbox with a debug log: it also knows the processor time of each attempt to serve a system call.
+"""The kernel of a sandbox with a debug log: it also counts the attempts to serve each system call, and knows the longest's processor time.
 
 While one is served no other task is, so the longest say who holds the kernel. Time of the host's other programs is not in it. What a call
 has done in timers, host events and after calls of the guest's own thread is not in it either.
@@ -25,7 +25,7 @@ cdef class MeasuredKernel(Kernel):
 
     def __init__(self, clock, log):
         Kernel.__init__(self, clock, log)
-        self.longest = {}
+        self.longest, self.attempts = {}, {}
 
     cdef int serve(self, Task task) except -1:
         cdef int number = task.number
@@ -34,13 +34,18 @@ cdef class MeasuredKernel(Kernel):
         spent = processor_ns() - started
         if spent > <long long> self.longest.get(number, 0):
             self.longest[number] = spent
+        self.attempts[number] = self.attempts.get(number, 0) + 1
         return 0
 
     def report(self):
-        """One line: how many calls held the kernel for long, and the longest attempts in us of processor time."""
+        """Lines: how many calls held the kernel for long, and the longest attempts in us of processor time; how often each was attempted."""
         worst = sorted(self.longest.items(), key=lambda entry: -entry[1])[:SHOWN]
         shown = ", ".join(f"{name_of(number)} {spent // 1000}" for number, spent in worst)
-        return f"{self.slow_calls} of {self.nr_syscalls} system calls held the kernel for more than 200 us; longest in us: {shown}"
+        attempts = ", ".join(f"{name_of(number)} {count}" for number, count in sorted(self.attempts.items()))
+        return (
+            f"{self.slow_calls} of {self.nr_syscalls} system calls held the kernel for more than 200 us; longest in us: {shown}",
+            f"system calls were attempted so often: {attempts}",
+        )
 
 
 cdef str name_of(int number):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* System calls that have much to do. How long each holds the kernel is what test_held.py looks at. */
+/* System calls that have much to do. In how many turns the kernel serves them is what test_held.py looks at. */
 #define CHECK_SCRATCH
 #include "../check.h"
 #include <sys/epoll.h>
