@@ -8,11 +8,14 @@ import compiler
 import setup
 
 DEBUG_COMMAND = """#!/bin/sh
-# The command of the debug build: Debian's Python with our instrumented extensions.
+# The command of the debug build: Debian's Python with our instrumented extensions. Guests of `do` must not inherit the sanitizers:
+# some of Debian's programs hang with them (ps, in textdomain).
 . {root}/build/sanitizers
 export PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0
 exec {root}/out/venv/bin/python -S -c '
-import sys
+import os, sys
+for name in "LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS PYTHONMALLOC".split():
+    del os.environ[name]
 sys.path[0:0] = ["{lib}", "{site}"]
 import runsc
 runsc.main(["runsc"] + sys.argv[1:])' "$@"

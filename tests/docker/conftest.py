@@ -32,12 +32,17 @@ tar cf "$2" .
 """
 
 
+def unsanitized():
+    """Our environment without what the debug build loads into us: the daemon starts programs of the host, some of which hang with it."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
 class Docker:
     """The daemon, and its client."""
 
     def __init__(self, directory, runsc):
         self.directory = directory
-        self.environment = {**os.environ, "DOCKER_HOST": f"unix://{directory}/sock", "DOCKER_CONFIG": str(directory / "config")}
+        self.environment = {**unsanitized(), "DOCKER_HOST": f"unix://{directory}/sock", "DOCKER_CONFIG": str(directory / "config")}
         self.log = open(directory / "log", "wb")
         command = [
             *"setpriv --pdeathsig TERM dockerd --iptables=false --bridge=none".split(),
@@ -45,7 +50,7 @@ class Docker:
             f"--pidfile={directory}/pid",
         ]
         command += [f"--data-root={directory}/data", f"--exec-root={directory}/exec", f"--host=unix://{directory}/sock"]
-        self.daemon = subprocess.Popen(command, stdout=self.log, stderr=self.log, start_new_session=True)
+        self.daemon = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=unsanitized(), start_new_session=True)
         wait_until(lambda: self("version", status=None).returncode == 0 or self.daemon.poll() is not None, 60)
 
     def __call__(self, *words, status=0, stdin=None, timeout=60, text=True):
@@ -146,9 +151,8 @@ def debian(daemon, tmp_path_factory):
         unfinished = cached.with_suffix(f".{os.getpid()}")
         mirror = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
         words = [str(tmp_path_factory.mktemp("debootstrap")), str(unfinished), PACKAGES, mirror]
-        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # that of the debug build
         command = ["unshare", "-m", "sh", "-c", MAKE_DEBIAN, "sh", *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(command, env=unsanitized(), capture_output=True, text=True, timeout=600)
         if done.returncode:
             unfinished.unlink(missing_ok=True)
             pytest.fail(f"debootstrap: {done.stderr}", pytrace=False)
