@@ -79,6 +79,9 @@ cdef class GuestThread:                  # one host thread that runs one guest t
     # the host thread ends: *clear_tid = 0, futex wake (0: none). Leaders are parked.
     cdef void exit(self, unsigned long clear_tid) noexcept
     cdef void interrupt(self) noexcept  # if it runs guest code: make it come to on_interrupt soon; no-op when held
+    # held only: (start, size) of all that the guest may have mapped, if no other host thread is or will be in its stub, which so can be
+    # emptied for another program of the same owner; what the platform knew of the old one is forgotten. None: take a fresh stub.
+    cdef tuple start_over(self)
     cpdef int donate(self, int host_fd, int at) except -1  # held only: duplicates host_fd into the stub at number `at` (>= 8), cloexec
 
     # pid, tid, ppid, uid, euid, gid, egid: may answer these calls without asking from now on, also while guest code runs

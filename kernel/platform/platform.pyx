@@ -134,6 +134,9 @@ cdef class GuestThread:
     cdef void interrupt(self) noexcept:
         pass
 
+    cdef tuple start_over(self):
+        return None
+
     cpdef int donate(self, int host_fd, int at) except -1:
         raise NotImplementedError
 

@@ -14,8 +14,8 @@ from posix import urandom
 from kernel.abi.errno cimport Errno
 from kernel.platform.log import log
 from kernel.platform.x86_64.abi cimport (
-    FD_CONTEXTS, FD_DONATED, FORK_FLAGS, KIND_MASK, K_SITE, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST,
-    ORDER_RESUME, ORDER_THREAD, RAX, RIP, SIG_INTR,
+    FD_CONTEXTS, FD_DONATED, FORK_FLAGS, GUEST_END, KIND_MASK, K_SITE, MAX_HOST_CALLS, ORDER_CLEAR, ORDER_EXIT, ORDER_FORK, ORDER_HOST,
+    ORDER_RESUME, ORDER_THREAD, RAX, RIP, SIG_INTR, SITE_SLOTS,
 )
 from kernel.platform.x86_64.state cimport MachineThread
 
@@ -99,6 +99,12 @@ cdef class SystrapThread(MachineThread):
             if not self.stub.area.newborn_is_ready(self.slot):
                 return
         syscall(SYS_tgkill, self.stub.host_pid, self.host_tid, SIG_INTR)
+
+    cdef tuple start_over(self):
+        if not self.held or not self.leads() or len(self.stub.tids) > 1 or len(self.stub.threads) > 1 or self.stub.sites.busy:
+            return None
+        self.stub.sites = Sites()
+        return SITE_SLOTS, GUEST_END - SITE_SLOTS
 
     cpdef int donate(self, int host_fd, int at) except -1:
         cdef int got

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""execve(2): a fresh stub, bound before the old one is left.
+"""execve(2): a fresh stub, bound before the old one is left, or the old one emptied.
 
 The image is loaded and checked first, so that every ordinary error is an error of the call. Then the zygote makes a stub; when it says
 hello the other threads of the process end, the task moves into the new stub, its own host thread there makes the mappings, the stack is
 written, and the program starts. What fails after that point kills the process, as in Linux.
+
+A process with one thread that shares its memory with nobody keeps its stub, which saves a fork, a hello and an exit on the host. The old
+program could prepare the shim's own data in there, so it does not if the new one gets privileges that the old one had not.
 """
 
 from kernel.abi.errno cimport EAGAIN, Errno
 from kernel.abi.signal cimport SIGKILL, SIGSEGV, SS_DISABLE
+from kernel.abi.mm cimport HOST_MUNMAP
+from kernel.mm.mm cimport MM
 from kernel.platform.platform cimport GuestThread
 from kernel.signal.handlers cimport Handlers
 from kernel.sync.robust import exit_robust_list
@@ -15,6 +20,8 @@ from kernel.task.exit cimport drop_thread, end_task, group_exit, release_vfork_p
 from kernel.task.group cimport ThreadGroup
 from kernel.task.kernel cimport Kernel
 from kernel.task.task cimport ORDERED, ORDERING, Task
+
+from kernel.task.rusage import note_maxrss
 
 
 cdef class Exec:
@@ -26,11 +33,33 @@ cdef class Exec:
 
     def __init__(self, Task task, image):
         self.task, self.image = task, image
-        self.thread = task.kernel.platform.new_thread(None)
-        self.thread.task = task
+
+    cdef bint stay(self) except -1:
+        """Go on in the old stub; False if that can't be."""
+        cdef Task task = self.task
+        cdef MM mm = task.mm
+        cdef tuple everything
+        if task.thread is None or len(task.group.tasks) > 1 or task.group.leader is not task or mm.users > 1:
+            return False
+        if self.image.secure or self.image.creds.cap_permitted & ~task.creds.cap_permitted:
+            return False
+        everything = task.thread.start_over()
+        if everything is None:
+            return False
+        self.thread = task.thread
+        exit_robust_list(task)
+        note_maxrss(task.group, mm)
+        mm.users = 0
+        mm.drop()
+        task.state = ORDERING
+        self.image.calls.insert(0, (HOST_MUNMAP, *everything))
+        self.move()
+        return True
 
     def start(self):
         """Ask for the stub."""
+        self.thread = self.task.kernel.platform.new_thread(None)
+        self.thread.task = self.task
         self.task.state = ORDERING
         self.task.group.exec_in_progress = self
         self.task.born_action = self.born
@@ -43,6 +72,11 @@ cdef class Exec:
             exit_robust_list(task)
             drop_thread(task)
         task.group.exec_in_progress = None
+        self.move()
+
+    cdef int move(self) except -1:
+        """Into the stub, which holds nothing of the old program, or is going to be emptied by the first call."""
+        cdef Task task = self.task
         task.mm = self.image.mm
         task.mm.users = 1
         task.mm.space = self.thread.space
@@ -78,7 +112,9 @@ def execute(Task task, image):
     if task.group.exec_in_progress is not None:
         image.mm.drop()
         raise Errno(EAGAIN)
-    Exec(task, image).start()
+    cdef Exec change = Exec(task, image)
+    if not change.stay():
+        change.start()
     return ORDERED
 
 
