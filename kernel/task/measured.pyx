@@ -38,7 +38,7 @@ cdef class MeasuredKernel(Kernel):
         return 0
 
     def report(self):
-        """Lines: how many calls held the kernel for long, and the longest attempts in us of processor time; how often each was attempted."""
+        """Lines: how many calls held the kernel for long and the longest attempts in us of processor time; how often each was tried."""
         worst = sorted(self.longest.items(), key=lambda entry: -entry[1])[:SHOWN]
         shown = ", ".join(f"{name_of(number)} {spent // 1000}" for number, spent in worst)
         attempts = ", ".join(f"{name_of(number)} {count}" for number, count in sorted(self.attempts.items()))
