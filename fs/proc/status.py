@@ -55,6 +55,7 @@ def stat(target):
     policy, realtime = (task.sched.policy, task.sched.priority) if task.sched else (0, 0)
     priority = -1 - realtime if policy in (1, 2) else 20 + task.nice
     ignored, caught = dispositions(group.handlers)
+    task.take_mask()
     fields = [
         target.id,
         "(" + task.comm.decode("utf-8", "replace") + ")",
@@ -198,6 +199,7 @@ def signal_lines(target):
     """Threads and the masks."""
     group, task = target.group, target.task
     ignored, caught = dispositions(group.handlers)
+    task.take_mask()
     queued = (task.pending.count if task.pending else 0) + (group.pending.count if group.pending else 0)
     masks = (
         ("SigPnd", task.pending.mask if task.pending else 0),

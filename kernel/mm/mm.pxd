@@ -40,6 +40,7 @@ cdef class MM:
     cdef public unsigned long start_data
     cdef public unsigned long end_data
     cdef public bytes auxv
+    cdef public object born_with          # the Creds of its process when it was made
     cdef public object exe                # holds a reference; None
     cdef public int dumpable
     cdef public unsigned long low         # guest memory is [low, high)

@@ -22,6 +22,7 @@ cdef class ContextArea:
     cdef void forget_memfd(self) noexcept
     cdef void drop(self) noexcept
     cdef void clear(self, int slot) noexcept nogil
+    cdef void wipe(self, int slot) noexcept nogil
     # from the guest: each copies once
     cdef void take(self, int slot, machine *state, report *said) noexcept nogil
     cdef void take_call(self, int slot, machine *state) noexcept nogil
@@ -33,12 +34,17 @@ cdef class ContextArea:
     cdef unsigned int says_cpu(self, int slot) noexcept nogil
     cdef uint64_t says_rang(self, int slot) noexcept nogil
     cdef bint says_waiting(self, int slot) noexcept nogil
+    cdef unsigned long says_mask(self, int slot) noexcept nogil
+    cdef unsigned long take_mask_back(self, int slot) noexcept nogil
+    cdef unsigned long says_robust_list(self, int slot) noexcept nogil
     cdef bint newborn_is_ready(self, int slot) noexcept nogil
     # to the guest; put_answer() makes an order valid
     cdef void put_machine(self, int slot, const machine *state) noexcept nogil
     cdef void put_host_calls(self, int slot, const HostCall *calls, int count) noexcept nogil
     cdef void put_birth(self, int slot, unsigned long nonce, int child_slot) noexcept nogil
     cdef void put_ids(self, int slot, const unsigned int *ids) noexcept nogil
+    cdef void put_mask(self, int slot, unsigned long mask) noexcept nogil
+    cdef void put_robust_list(self, int slot, unsigned long head) noexcept nogil
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil
     cdef void put_outgoing(self, int slot, Window what, int i, unsigned long at, const void *data, size_t length) noexcept
     cdef const char *outgoing(self, int slot, Window what, int i) noexcept

@@ -13,8 +13,8 @@ from posix.time cimport timespec
 from posix.unistd cimport close, ftruncate
 
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, CTX_SIZE, IS_STRING, MAX_HOST_CALLS, NR_IDS, NR_PIECES, NSLOT, R8, R9, R10, RAX, RCX, RDI, RDX, RSI, SLOT, SLOT_WINDOW,
-    SLOT_XSAVE, WINDOW_SIZE, answer, context, machine, piece, report, request, window,
+    CTX_BASE, CTX_SIZE, IS_STRING, MAX_HOST_CALLS, NR_IDS, NR_PIECES, NSLOT, R8, R9, R10, RAX, RCX, RDI, RDX, RSI, SLOT, SLOT_STACK,
+    SLOT_WINDOW, SLOT_XSAVE, WINDOW_SIZE, answer, context, machine, piece, report, request, window,
 )
 
 cdef extern from *:
@@ -85,6 +85,10 @@ cdef class ContextArea:
 
     cdef void clear(self, int slot) noexcept nogil:
         memset(self.at(slot), 0, sizeof(context))
+
+    cdef void wipe(self, int slot) noexcept nogil:
+        """What calls have left in the slot; the thread itself may be on its signal stack."""
+        memset(<char *> self.at(slot) + SLOT_XSAVE, 0, SLOT_STACK - SLOT_XSAVE)
 
     cdef void take(self, int slot, machine *state, report *said) noexcept nogil:
         cdef context *c = self.at(slot)
@@ -158,6 +162,19 @@ cdef class ContextArea:
         """The guest's word, good enough for what it is shown about itself."""
         return self.at(slot).waiting != 0
 
+    cdef unsigned long says_mask(self, int slot) noexcept nogil:
+        """Its signal mask. It is the guest's own, and so is what comes of a wrong one."""
+        return self.at(slot).mask
+
+    cdef unsigned long take_mask_back(self, int slot) noexcept nogil:
+        """The same, and from now on it asks before it changes it."""
+        publish_u32(&self.at(slot).mask_is_local, 0)
+        full_fence()
+        return self.at(slot).mask
+
+    cdef unsigned long says_robust_list(self, int slot) noexcept nogil:
+        return self.at(slot).robust_list
+
     cdef bint newborn_is_ready(self, int slot) noexcept nogil:
         full_fence()
         return self.at(slot).ready != 0
@@ -195,6 +212,14 @@ cdef class ContextArea:
         cdef int i
         for i in range(NR_IDS):
             publish_u32(&c.ids[i], ids[i])
+
+    cdef void put_mask(self, int slot, unsigned long mask) noexcept nogil:
+        """Its signal mask, which it may change by itself from now on."""
+        self.at(slot).mask = mask
+        publish_u32(&self.at(slot).mask_is_local, 1)
+
+    cdef void put_robust_list(self, int slot, unsigned long head) noexcept nogil:
+        self.at(slot).robust_list = head
 
     cdef void put_clear_tid(self, int slot, unsigned long address) noexcept nogil:
         self.at(slot).clear_tid = address

@@ -21,6 +21,7 @@ cdef class PlatformEvents:               # the kernel's side; kernel.task.kernel
     cdef int on_born(self, GuestThread thread) except -1  # a new stub or thread said hello and waits for its first order
     # of a private mapping without write permission that holds all of [start, end): its PROT_*; else 0
     cdef int code_protection(self, GuestThread thread, unsigned long start, unsigned long end) noexcept
+    cdef int on_mask(self, GuestThread thread, unsigned long mask) except -1  # it has changed its signal mask by itself; before its request
     cdef int on_breach(self, GuestThread thread, str what) except -1  # broke the protocol: its stub was killed; on_space_dead follows
     cdef int on_space_dead(self, Space space, int wait_status) except -1       # the stub's host process is gone
 
@@ -79,10 +80,18 @@ cdef class GuestThread:                  # one host thread that runs one guest t
     # the host thread ends: *clear_tid = 0, futex wake (0: none). Leaders are parked.
     cdef void exit(self, unsigned long clear_tid) noexcept
     cdef void interrupt(self) noexcept  # if it runs guest code: make it come to on_interrupt soon; no-op when held
-    # held only: (start, size) of all that the guest may have mapped, if no other host thread is or will be in its stub, which so can be
-    # emptied for another program of the same owner; what the platform knew of the old one is forgotten. None: take a fresh stub.
+    # held only: (start, size) of all that the guest may have mapped, if no other thread ever was in its stub, which so can be emptied
+    # for another program of the same owner; what the platform knew of the old one is forgotten. None: take a fresh stub.
     cdef tuple start_over(self)
     cpdef int donate(self, int host_fd, int at) except -1  # held only: duplicates host_fd into the stub at number `at` (>= 8), cloexec
+
+    # Its signal mask: when it goes on it may change it by itself if is_local. take_mask(): no longer; True if it is not held and so
+    # what is in `into` counts, not what was told. These are the guest's own words about itself.
+    cdef void tell_mask(self, unsigned long mask, bint is_local) noexcept
+    cdef bint take_mask(self, unsigned long *into) noexcept
+    # Head of its list of robust futexes: 0, or what it has set by itself, or what was told.
+    cdef unsigned long robust_list(self) noexcept
+    cdef void tell_robust_list(self, unsigned long head) noexcept
 
     # pid, tid, ppid, uid, euid, gid, egid: may answer these calls without asking from now on, also while guest code runs
     cdef void set_ids(self, const unsigned int *ids) noexcept

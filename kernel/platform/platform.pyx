@@ -35,6 +35,9 @@ cdef class PlatformEvents:
     cdef int code_protection(self, GuestThread thread, unsigned long start, unsigned long end) noexcept:
         return 0
 
+    cdef int on_mask(self, GuestThread thread, unsigned long mask) except -1:
+        return 0
+
     cdef int on_breach(self, GuestThread thread, str what) except -1:
         raise NotImplementedError
 
@@ -139,6 +142,18 @@ cdef class GuestThread:
 
     cpdef int donate(self, int host_fd, int at) except -1:
         raise NotImplementedError
+
+    cdef void tell_mask(self, unsigned long mask, bint is_local) noexcept:
+        pass
+
+    cdef bint take_mask(self, unsigned long *into) noexcept:
+        return False
+
+    cdef unsigned long robust_list(self) noexcept:
+        return 0
+
+    cdef void tell_robust_list(self, unsigned long head) noexcept:
+        pass
 
     def asleep(self):
         """It waits in a call that the host serves (futex), so to others it is not running."""

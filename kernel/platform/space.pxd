@@ -13,6 +13,7 @@ cdef class StubSpace(Space):
     cdef Window window                   # of the thread whose request is being served; None outside
     cdef int window_slot
     cdef bytearray taken                 # per slot: 0 free, 1 in use
+    cdef bint had_threads                # other than its first
     cdef dict dying                      # slot -> host tid of a thread told to exit, until the host says that it is gone
     cdef set gone                        # host tids that went; the platform forgets them
     cdef set tids                        # host tids that are bound to a thread of this space

@@ -83,6 +83,7 @@ cdef class StubSpace(Space):
     cdef int take_slot(self) except -2:
         """A slot for a new thread, or -1."""
         cdef int slot = self.taken.find(0)
+        self.had_threads = True
         if slot < 0:
             self.reclaim_slots()
             slot = self.taken.find(0)

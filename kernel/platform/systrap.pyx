@@ -22,7 +22,7 @@ from kernel.platform.sites cimport A_CALL, COMPARED, NO_SITE, Middle
 from kernel.platform.space cimport StubSpace
 from kernel.platform.thread cimport ARMED, EXITING, GONE, GUEST, HELLO, PARKED, SERVING, STARTING, SystrapThread
 from kernel.platform.x86_64.abi cimport (
-    CTX_BASE, GUEST_END, HAS_PIECES, IS_FOREIGN, IS_TRAPPED, KIND_MASK, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, NR_BELL,
+    CTX_BASE, GUEST_END, HAS_MASK, HAS_PIECES, IS_FOREIGN, IS_TRAPPED, KIND_MASK, K_DONE, K_FAULT, K_FUTEX, K_SITE, K_SYSCALL, NR_BELL,
     NR_HELLO, ORDER_CLEAR, ORDER_FORK, ORDER_HOST, ORDER_RESUME, ORDER_THREAD, RAX, SITE_BYTES, SITE_SLOTS,
 )
 from kernel.platform.window cimport Window
@@ -233,6 +233,9 @@ cdef class SystrapPlatform(Platform):
         if thread.released:              # it was killed on its way to us
             return 0
         self.handover.came(thread, id != 0, self.bound)
+        if what & HAS_MASK:
+            thread.mask = thread.stub.area.says_mask(thread.slot)
+            self.events.on_mask(thread, thread.mask)
         self.on_request(thread, what)
         if thread.hot and thread.state != GUEST:
             self.handover.hurry(thread)

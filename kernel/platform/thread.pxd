@@ -42,6 +42,8 @@ cdef class SystrapThread(MachineThread):
     cdef readonly bint hot               # it spins before it rings
     cdef unsigned int hot_what           # of the request that was found
     cdef bint kicked                     # SIG_INTR is on its way
+    cdef unsigned long mask              # of signals, as its context has it
+    cdef bint mask_is_local
     cdef bint newborn                    # no bell yet
     cdef bint parking
     cdef Window window                   # the platform's

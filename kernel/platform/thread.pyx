@@ -47,6 +47,28 @@ cdef class SystrapThread(MachineThread):
         if self.slot >= 0 and not self.stub.dead:
             self.stub.area.put_ids(self.slot, ids)
 
+    cdef void tell_mask(self, unsigned long mask, bint is_local) noexcept:
+        if self.mask_is_local and not is_local:
+            self.mask_is_local = False
+            self.stub.area.take_mask_back(self.slot)
+        elif is_local and (not self.mask_is_local or self.mask != mask) and self.slot >= 0:
+            self.mask_is_local, self.mask = True, mask
+            self.stub.area.put_mask(self.slot, mask)
+
+    cdef bint take_mask(self, unsigned long *into) noexcept:
+        if not self.mask_is_local:
+            return False
+        self.mask_is_local = False
+        into[0] = self.stub.area.take_mask_back(self.slot)
+        return not self.held
+
+    cdef unsigned long robust_list(self) noexcept:
+        return 0 if self.slot < 0 else self.stub.area.says_robust_list(self.slot)
+
+    cdef void tell_robust_list(self, unsigned long head) noexcept:
+        if self.slot >= 0:
+            self.stub.area.put_robust_list(self.slot, head)
+
     # orders
 
     cdef void resume(self) noexcept:
@@ -101,9 +123,11 @@ cdef class SystrapThread(MachineThread):
         syscall(SYS_tgkill, self.stub.host_pid, self.host_tid, SIG_INTR)
 
     cdef tuple start_over(self):
-        if not self.held or not self.leads() or len(self.stub.tids) > 1 or len(self.stub.threads) > 1 or self.stub.sites.busy:
+        if not self.held or not self.leads() or self.stub.had_threads:
             return None
         self.stub.sites = Sites()
+        self.stub.area.wipe(self.slot)
+        self.tell_robust_list(0)
         return SITE_SLOTS, GUEST_END - SITE_SLOTS
 
     cpdef int donate(self, int host_fd, int at) except -1:

@@ -69,6 +69,8 @@ cdef int send(ThreadGroup group, Task only, SigInfo info) except -1:
         continue_group(group)
     elif bit & STOP_SIGNALS:
         discard(group, BIT_CONT)
+    for task in group.tasks.values() if only is None else (only,):
+        (<Task> task).take_mask()
     target = only if only is not None else choose(group, bit)
     if (<Handlers> group.handlers).ignored(signo) and not (target if target is not None else group.leader).blocked & bit:
         return 0

@@ -75,7 +75,7 @@ def sys_set_robust_list(task, head: Ptr, length: Size):
     """set_robust_list(2)."""
     if length != ROBUST_HEAD_SIZE:
         raise Errno(EINVAL)
-    task.robust_list = head
+    task.set_robust_list(head)
 
 
 @syscall(274)
@@ -88,6 +88,7 @@ def sys_get_robust_list(task, pid: Int, head: Out, length: Out):
         raise Errno(EPERM)
     if not task.writable(head, 8) or not task.writable(length, 8):
         raise Errno(EFAULT)
+    other.find_robust_list()
     task.copy_out(length, ROBUST_HEAD_SIZE.to_bytes(8, "little"))
     task.copy_out(head, other.robust_list.to_bytes(8, "little"))
 

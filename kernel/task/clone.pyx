@@ -161,6 +161,7 @@ cdef int prepare_thread(Task task, Task child, unsigned long flags, unsigned lon
     else:
         child.mm = task.mm.fork()
         child.mm.users = 1
+        child.mm.born_with = child.creds
         child.thread = kernel.platform.new_thread(None)
         child.thread.space.mm = child.mm
     child.thread.task = child

@@ -5,8 +5,9 @@ The image is loaded and checked first, so that every ordinary error is an error 
 hello the other threads of the process end, the task moves into the new stub, its own host thread there makes the mappings, the stack is
 written, and the program starts. What fails after that point kills the process, as in Linux.
 
-A process with one thread that shares its memory with nobody keeps its stub, which saves a fork, a hello and an exit on the host. The old
-program could prepare the shim's own data in there, so it does not if the new one gets privileges that the old one had not.
+A process that never had two threads and shares its memory with nobody keeps its stub, which saves a fork, a hello and an exit on the
+host. Not if its privileges have changed or are about to: the old program could have prepared the shim's own data in there, and calls have
+left bytes in it, so two programs of one stub must be allowed to know all of each other.
 """
 
 from kernel.abi.errno cimport EAGAIN, Errno
@@ -41,8 +42,9 @@ cdef class Exec:
         cdef tuple everything
         if task.thread is None or len(task.group.tasks) > 1 or task.group.leader is not task or mm.users > 1:
             return False
-        if self.image.secure or self.image.creds.cap_permitted & ~task.creds.cap_permitted:
+        if mm.born_with is not task.creds or self.image.secure or self.image.creds.cap_permitted & ~task.creds.cap_permitted:
             return False
+        task.find_robust_list()
         everything = task.thread.start_over()
         if everything is None:
             return False
@@ -69,6 +71,7 @@ cdef class Exec:
         """The stub is there: the point of no return."""
         if task.thread is not None:
             end_other_threads(task)
+            task.find_robust_list()
             exit_robust_list(task)
             drop_thread(task)
         task.group.exec_in_progress = None
@@ -79,6 +82,7 @@ cdef class Exec:
         cdef Task task = self.task
         task.mm = self.image.mm
         task.mm.users = 1
+        task.mm.born_with = self.image.creds
         task.mm.space = self.thread.space
         task.mm.space.mm = task.mm
         task.thread = self.thread

@@ -51,6 +51,7 @@ cpdef int end_task(Task task, bint host_thread_exits) except -1:
     if task.state == DEAD:
         return 0
     task.leave_queues()
+    task.find_robust_list()
     if task.mm is not None and (task.robust_list or task.mm.users > 1):
         from kernel.sync.robust import exit_robust_list
         exit_robust_list(task)

@@ -42,6 +42,7 @@ cdef class Kernel(PlatformEvents):
 
     cdef int serve(self, Task task) except -1            # (re)attempt the system call of a task
     cdef int finish(self, Task task, long result) except -1
+    cdef void tell_mask(self, Task task) noexcept
     cdef int back_to_guest(self, Task task, bint in_call) except -1
     cdef bint allowed(self, Task task) except? False
     cdef int serve_hot(self) except -1

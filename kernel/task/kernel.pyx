@@ -268,8 +268,14 @@ cdef class Kernel(PlatformEvents):
         task.state = GUEST
         if task.creds is not task.told_creds:
             task.tell_ids()
+        self.tell_mask(task)
         task.thread.resume()
         return 0
+
+    cdef void tell_mask(self, Task task) noexcept:
+        """While no signal waits its thread may change the mask by itself; not if each call is to be shown, or judged."""
+        task.thread.tell_mask(task.blocked, not self.strace and task.seccomp is None
+                              and not (task.pending.mask | task.group.pending.mask))
 
     cpdef resume_stopped(self, Task task):
         """SIGCONT: a stopped task goes on where it was."""
@@ -345,7 +351,14 @@ cdef class Kernel(PlatformEvents):
             task.in_call = False
             thread.restart_syscall()
         task.state = GUEST
+        self.tell_mask(task)
         thread.resume()
+        return 0
+
+    cdef int on_mask(self, GuestThread thread, unsigned long mask) except -1:
+        cdef Task task = <Task> thread.task
+        if task is not None and not task.restore_blocked:
+            task.own_mask(mask)
         return 0
 
     cpdef long order_host_calls(self, Task task, list calls, long result, object then, object failed) except? -1:

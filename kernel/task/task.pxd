@@ -95,6 +95,10 @@ cdef class Task(Waiter):
     cpdef wait_on(self, WaitQueue queue, unsigned int events=*)                # stand in one more queue
     cpdef long block(self, long long deadline_ns=*, int restart=*, object interrupted=*) except? -1    # returns BLOCKED
     cdef void leave_queues(self)
+    cdef void own_mask(self, unsigned long mask) noexcept
+    cpdef take_mask(self)
+    cpdef find_robust_list(self)
+    cpdef set_robust_list(self, unsigned long head)
     cpdef bint signal_pending(self)                                            # a signal that is not blocked waits
 
     # host calls made by its own host thread

@@ -10,6 +10,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memchr
 
 from kernel.abi.errno cimport EFAULT, ENAMETOOLONG, ERESTARTSYS, Errno
+from kernel.abi.signal cimport SIGKILL, SIGSTOP
 from kernel.sync.waitqueue cimport WaitEntry
 from kernel.time.timers cimport TimerQueue
 
@@ -159,6 +160,28 @@ cdef class Task(Waiter):
         ids[0], ids[1], ids[2] = self.group.pid if self.seccomp is None else 0, self.tid, 0 if parent is None else parent.pid
         ids[3], ids[4], ids[5], ids[6] = creds.uid, creds.euid, creds.gid, creds.egid
         self.thread.set_ids(ids)
+        if self.seccomp is not None:
+            self.take_mask()
+
+    cdef void own_mask(self, unsigned long mask) noexcept:
+        """Its thread has changed it by itself."""
+        self.blocked = mask & ~(1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1))
+
+    cpdef take_mask(self):
+        """Its mask is looked at, or a signal begins to wait: `blocked` is up to date, and from now on it asks before it changes it."""
+        cdef unsigned long mask = 0
+        if self.thread is not None and self.thread.take_mask(&mask):
+            self.own_mask(mask)
+
+    cpdef find_robust_list(self):
+        """Its thread may have set it by itself."""
+        cdef unsigned long head = 0 if self.thread is None else self.thread.robust_list()
+        if head:
+            self.robust_list = head
+
+    cpdef set_robust_list(self, unsigned long head):
+        self.robust_list = head
+        self.thread.tell_robust_list(head)
 
     cpdef bint signal_pending(self):
         """A signal that is not blocked waits, or the end."""

@@ -53,7 +53,7 @@ def check(result):
     assert result.stdout.splitlines()[-1] == "PASS"
 
 
-@pytest.mark.parametrize("name", ["memory", "births", "protocol", "numbers", "sites", "window"])
+@pytest.mark.parametrize("name", ["memory", "births", "protocol", "numbers", "sites", "window", "execve"])
 def test_attack(run_guest, attack_program, name):
     check(run_guest(attack_program(name), timeout=110))
 

@@ -78,6 +78,7 @@
 #define IS_TRAPPED  0x100           /* K_SYSCALL, K_SITE: it came by SIGSYS, not from a rewritten site */
 #define IS_FOREIGN  0x200           /* of another architecture */
 #define HAS_PIECES  0x400           /* with a window */
+#define HAS_MASK    0x800           /* the thread has changed its signal mask by itself */
 
 /* what the sentry orders */
 #define ORDER_RESUME 0
@@ -201,6 +202,10 @@ struct context {
     volatile uint64_t rang;         /* and when, in ticks */
     volatile uint32_t site_hits;    /* calls that trapped and were answered here */
     uint32_t nr_host_calls;
+    volatile uint64_t mask;         /* of signals: the thread's own business while `mask_is_local`, which the sentry takes away before */
+    volatile uint32_t mask_is_local;/* it looks at the mask, and as long as a signal waits */
+    uint32_t mask_changed;
+    volatile uint64_t robust_list;  /* its head, read when the thread ends */
     uint64_t nonce;                 /* fork, thread: what the child says in its hello */
     uint64_t child;                 /* thread: address of its context */
     uint64_t clear_tid;             /* exit, clear */

@@ -9,7 +9,7 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         RAX, RDI, RSI, RDX, R10, R8, R9, RCX, R11, RBX, RBP, R12, R13, R14, R15, RSP, RIP, RFL, NREG
         SLOT, NSLOT, CTX_SIZE, SLOT_XSAVE, SLOT_WINDOW, SLOT_STACK
         NR_HELLO, NR_BELL, FORK_FLAGS, THREAD_FLAGS, SIG_INTR, FD_CONTEXTS, FD_RO_PAGE, FD_DONATED, MAX_HOST_CALLS, NR_IDS
-        K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX, K_SITE, KIND_MASK, IS_TRAPPED, IS_FOREIGN, HAS_PIECES
+        K_SYSCALL, K_FAULT, K_INTERRUPT, K_DONE, K_FUTEX, K_SITE, KIND_MASK, IS_TRAPPED, IS_FOREIGN, HAS_PIECES, HAS_MASK
         NR_DESCRIBED, COPY_STRING, COPY_IN, COPY_IN_COUNTED, COPY_OUT, COPY_OUT_COUNTED, IS_STRING, NR_PIECES, WINDOW_SIZE
         NSITE, SITE_SLOTS, SITE_RECORDS, SITE_BYTES, SITE_STUB
         ORDER_RESUME, ORDER_HOST, ORDER_FORK, ORDER_THREAD, ORDER_EXIT, ORDER_CLEAR
@@ -60,7 +60,8 @@ cdef extern from "kernel/platform/x86_64/abi.h" nogil:
         uint64_t rang
         request request
         answer answer
-        uint64_t nonce, child, clear_tid
+        uint64_t nonce, child, clear_tid, mask, robust_list
+        uint32_t mask_is_local
         uint32_t ids[NR_IDS]
         report report
         int32_t listener

@@ -131,9 +131,13 @@ static uint32_t describe(struct context *c, long kind)
 {
     const uint64_t *r = c->machine.regs;
 
-    if (kind == K_SITE)
+    if (c->mask_changed) {
+        c->mask_changed = 0;
+        kind |= HAS_MASK;
+    }
+    if ((kind & KIND_MASK) == K_SITE)
         return kind | c->origin;
-    if (kind != K_SYSCALL)
+    if ((kind & KIND_MASK) != K_SYSCALL)
         return kind;
     c->request.number = r[RAX];
     c->request.args[0] = r[RDI];
@@ -265,58 +269,6 @@ static NORETURN void nested_signal(int signo, const struct siginfo *info, struct
         start_over(c, K_FAULT);
     }
     die(signo);                         /* SIGSYS here: someone jumped to a site with registers that the filter refuses */
-}
-
-/* Who the caller is, if that is the question: the sentry keeps these numbers up to date, and forging them deceives the forger only. */
-static const volatile uint32_t *identity(const struct context *c)
-{
-    static const unsigned char numbers[NR_IDS] = {39, 186, 110, 102, 107, 104, 108};    /* in the order of ids */
-
-    for (unsigned i = 0; i < NR_IDS; i++)
-        if ((uint32_t)c->machine.regs[RAX] == numbers[i])
-            return c->ids[0] ? &c->ids[i] : 0;
-    return 0;
-}
-
-static int native_futex_call(const uint64_t *r)
-{
-    uint32_t op = r[RSI] & FUTEX_OP;
-
-    return (uint32_t)r[RAX] == SYS_futex
-        && (op == FUTEX_WAIT || op == FUTEX_WAKE || op == FUTEX_WAIT_BITSET || op == FUTEX_WAKE_BITSET);
-}
-
-/* A site that traps for calls which never reach the sentry would never be rewritten: now and then it is shown one, before the
-   call is made. */
-static void show_site(struct context *c)
-{
-    uint32_t n = ++c->site_hits;
-
-    if (n < 4 || n & (n - 1))
-        return;
-    c->machine.regs[RIP] -= 2;
-    serve(c, K_SITE);
-}
-
-/* Calls that need no sentry: getpid and its kin, the native futex on the guest's own memory, and sched_yield. */
-static void answer_locally(struct context *c)
-{
-    uint64_t *r = c->machine.regs;
-    const volatile uint32_t *id = identity(c);
-    int futex = native_futex_call(r), yield = (uint32_t)r[RAX] == SYS_sched_yield;
-
-    if (!id && !futex && !yield)
-        return;
-    if (c->origin & IS_TRAPPED)
-        show_site(c);
-    if (futex) {
-        long result = futex_native(c);
-        if (result == -EINTR)
-            serve(c, K_FUTEX);
-        r[RAX] = result;
-    } else
-        r[RAX] = id ? *id : sys(SYS_sched_yield, 0, 0, 0, 0, 0);
-    leave(c);
 }
 
 /* A rewritten call site: fast_entry has saved the registers. The record may be anything, it is in guest memory. */

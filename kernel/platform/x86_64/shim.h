@@ -7,9 +7,11 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 #define NORETURN __attribute__((noreturn))
 
-enum { SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_rt_sigaction = 13, SYS_sched_yield = 24, SYS_madvise = 28, SYS_getpid = 39,
-       SYS_exit = 60, SYS_kill = 62, SYS_sigaltstack = 131, SYS_prctl = 157, SYS_futex = 202, SYS_exit_group = 231, SYS_seccomp = 317, SYS_membarrier = 324 };
+enum { SYS_close = 3, SYS_mmap = 9, SYS_munmap = 11, SYS_rt_sigaction = 13, SYS_rt_sigprocmask = 14, SYS_sched_yield = 24, SYS_madvise = 28, SYS_getpid = 39,
+       SYS_exit = 60, SYS_kill = 62, SYS_sigaltstack = 131, SYS_prctl = 157, SYS_futex = 202, SYS_exit_group = 231, SYS_set_robust_list = 273, SYS_seccomp = 317, SYS_membarrier = 324 };
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGSYS = 31 };
+enum { SIG_BLOCK = 0, SIG_UNBLOCK = 1, SIG_SETMASK = 2, SIGSET_BYTES = 8, ROBUST_LIST_BYTES = 24 };
+#define UNBLOCKABLE 0x40100ULL  /* SIGKILL, SIGSTOP */
 enum { EINTR = 4, EFAULT = 14, EINVAL = 22, ENOSYS = 38 };
 enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10, FUTEX_OP = 0x7f };
 enum { MADV_DONTFORK = 10, PROT_READ = 1, MAP_SHARED_FIXED = 0x11, PR_SET_NAME = 15, PR_SET_NO_NEW_PRIVS = 38, MEMBARRIER_CMD_REGISTER_SYNC_CORE = 64 };
@@ -46,6 +48,9 @@ HIDDEN NORETURN void nested_return(uint64_t *gregs, uint64_t fpstate);
 HIDDEN NORETURN void serve(struct context *c, long kind);
 HIDDEN extern char futex_begin[], futex_end[], leave_end[], signal_entry[], fast_entry[], fast_saved[];
 HIDDEN extern const int32_t guest_accesses[];   /* pairs of distances from the word itself: begin and end of an access */
+
+/* local.c */
+HIDDEN void answer_locally(struct context *c);      /* returns if the sentry is to be asked */
 
 /* window.c */
 HIDDEN uint32_t fill_window(struct context *c);      /* HAS_PIECES or 0 */
