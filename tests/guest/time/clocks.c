@@ -36,11 +36,13 @@ TEST(library_and_system_call_agree)
     for (size_t i = 0; i < LENGTH(clocks); i++) {
         long long before = get(clocks[i]), middle = get_by_call(clocks[i]), after = get(clocks[i]);
         CHECK(before <= middle + 1000 && middle <= after + 1000);
-        CHECK(after - before < 1000 * MS);
     }
     clockid_t coarse[] = {CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE};
-    for (int i = 0; i < 2; i++)
-        CHECK(llabs(get(coarse[i]) - get(i ? CLOCK_MONOTONIC : CLOCK_REALTIME)) < 50 * MS);
+    for (int i = 0; i < 2; i++) {
+        clockid_t fine = i ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+        long long before = get(fine), middle = get(coarse[i]), after = get(fine);
+        CHECK(before - 50 * MS < middle && middle <= after);     /* it stands still for a tick of the host */
+    }
 }
 
 TEST(other_ways_to_the_time_of_day)
