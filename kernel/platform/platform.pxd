@@ -21,6 +21,7 @@ cdef class PlatformEvents:               # the kernel's side; kernel.task.kernel
     cdef int on_born(self, GuestThread thread) except -1  # a new stub or thread said hello and waits for its first order
     # of a private mapping without write permission that holds all of [start, end): its PROT_*; else 0
     cdef int code_protection(self, GuestThread thread, unsigned long start, unsigned long end) noexcept
+    cdef int page_protection(self, GuestThread thread, unsigned long page) noexcept      # its PROT_*; -1 if nothing is mapped there
     cdef int on_mask(self, GuestThread thread, unsigned long mask) except -1  # it has changed its signal mask by itself; before its request
     cdef int on_breach(self, GuestThread thread, str what) except -1  # broke the protocol: its stub was killed; on_space_dead follows
     cdef int on_space_dead(self, Space space, int wait_status) except -1       # the stub's host process is gone

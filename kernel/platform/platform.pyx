@@ -35,6 +35,9 @@ cdef class PlatformEvents:
     cdef int code_protection(self, GuestThread thread, unsigned long start, unsigned long end) noexcept:
         return 0
 
+    cdef int page_protection(self, GuestThread thread, unsigned long page) noexcept:
+        return -1
+
     cdef int on_mask(self, GuestThread thread, unsigned long mask) except -1:
         return 0
 

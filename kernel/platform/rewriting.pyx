@@ -3,13 +3,16 @@
 
 The request that showed the site waits meanwhile and is served afterwards, rewritten or not. No fork is made while such an order is out:
 its child would have code that it can write. Forks wait for the order, and orders for forks.
+
+The order ends by giving the page the protection that it had. Another thread may have changed that meanwhile, by an order of its own
+that was carried out first; so the kernel is asked again, until what it says is what the page has.
 """
 
 from libc.stdint cimport uint64_t
 
 from kernel.platform.platform cimport HostCall
 from kernel.platform.sites cimport SITE_CALLS, Sites
-from kernel.platform.thread cimport MAP_TABLE, NO_REWRITING, WRITE_CODE
+from kernel.platform.thread cimport MAP_TABLE, NO_REWRITING, PROTECT_PAGE, WRITE_CODE
 from kernel.platform.x86_64.abi cimport ORDER_FORK, SITE_SLOTS
 
 
@@ -38,8 +41,16 @@ cdef bint order_rewriting(SystrapThread thread, PlatformEvents events) except -1
 cdef bint rewriting_goes_on(SystrapThread thread, PlatformEvents events, int calls_made, unsigned long *nr_rewritten) except -1:
     """The order was carried out, or failed: then the site traps for ever. True if another one follows."""
     cdef Sites sites = thread.stub.sites
+    cdef HostCall *last = &thread.calls[0 if calls_made < SITE_CALLS else SITE_CALLS - 1]      # that gave the page a protection
     cdef bint mapped = thread.rewriting == MAP_TABLE and calls_made == 1 and thread.calls[0].result == SITE_SLOTS
     cdef bint written = thread.rewriting == WRITE_CODE and calls_made == SITE_CALLS and thread.calls[1].result == 0
+    if written:
+        nr_rewritten[0] += 1
+    elif thread.rewriting == WRITE_CODE:
+        sites.never(thread.call_end())
+    if thread.rewriting == WRITE_CODE or thread.rewriting == PROTECT_PAGE and last.result == 0:
+        if protect_again(thread, events, last.args[2]):
+            return True
     thread.rewriting = NO_REWRITING
     sites.busy -= 1
     while sites.waiting and not sites.busy:
@@ -47,8 +58,16 @@ cdef bint rewriting_goes_on(SystrapThread thread, PlatformEvents events, int cal
     if mapped:
         sites.mapped = True
         return order_rewriting(thread, events)
-    if written:
-        nr_rewritten[0] += 1
-    else:
-        sites.never(thread.call_end())
     return False
+
+
+cdef bint protect_again(SystrapThread thread, PlatformEvents events, unsigned long had) except -1:
+    """Orders the page's protection if it should not be what it was given last."""
+    cdef HostCall call = thread.calls[0]
+    cdef int protection = events.page_protection(thread, call.args[0])
+    if protection < 0 or <unsigned long> protection == had:
+        return False
+    call.args[2] = protection
+    thread.rewriting = PROTECT_PAGE
+    thread.host_calls(&call, 1, False)
+    return True

@@ -27,6 +27,7 @@ cdef enum Rewriting:                     # an order of the platform's own, in th
     NO_REWRITING
     MAP_TABLE
     WRITE_CODE
+    PROTECT_PAGE
 
 
 cdef class SystrapThread(MachineThread):

@@ -407,6 +407,11 @@ cdef class Kernel(PlatformEvents):
             return 0
         return vma.prot
 
+    cdef int page_protection(self, GuestThread thread, unsigned long page) noexcept:
+        cdef Task task = <Task> thread.task
+        cdef VMA vma = None if task is None or task.mm is None else task.mm.find(page)
+        return -1 if vma is None or vma.start > page else vma.prot
+
     cdef int on_breach(self, GuestThread thread, str what) except -1:
         cdef Task task = <Task> thread.task
         if task is None:

@@ -145,3 +145,48 @@ TEST(threads_that_wake_each_other)
         CHECK(pipe(there[i]) == 0 && pipe(back[i]) == 0);
     hammer(ping, 8, SECONDS_MS);
 }
+
+static unsigned char *volatile toggled;
+
+/* While others run its sites for the first times, which has them rewritten: the page is writable whenever mprotect has said so. */
+static void *write_between(void *unused)
+{
+    unsigned seed = 1;
+    while (!stop) {
+        unsigned char *page = toggled;
+        if (page == NULL)
+            continue;
+        CHECK(mprotect(page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
+        for (int i = 0; i < 20; i++)
+            *(volatile unsigned char *)(page + PAGE - 1) = i;
+        CHECK(mprotect(page, PAGE, PROT_READ | PROT_EXEC) == 0);
+        for (volatile int i = rand_r(&seed) % 50000; i > 0; i--)
+            ;
+    }
+    return unused;
+}
+
+static void *run_new_sites(void *argument)
+{
+    enum { SITES = 60 };
+    if ((long)argument % 2)
+        return write_between(NULL);
+    while (!stop) {
+        unsigned char *page = code_page();
+        site_function sites[SITES];
+        for (int i = 0; i < SITES; i++)
+            sites[i] = write_site(MOV, page + 64 * i + 4 + i % 48, SYS_getpgrp);
+        seal_code(page);
+        toggled = page;
+        for (int round = 0; round < 12; round++)
+            for (int i = 0; i < SITES; i++)
+                CHECK_EQ(sites[i](0, 0, 0, 0, 0, 0), getpgrp());
+        __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    }
+    return argument;
+}
+
+TEST(protection_that_changes_meanwhile)
+{
+    hammer(run_new_sites, 2, SECONDS_MS);
+}
