@@ -37,7 +37,7 @@ static void show_site(struct context *c)
 }
 
 /* rt_sigprocmask, while no signal waits. The sentry takes `mask_is_local` away and then looks at the mask; we change the mask and
-   then look at `mask_is_local`: one of the two sees the other. False: the sentry is to be asked. */
+   then look at `mask_is_local`: one of the two sees the other (tests/unit/models/masks.pml). False: the sentry is to be asked. */
 static int change_mask(struct context *c)
 {
     uint64_t *r = c->machine.regs, old = c->mask, mask = old, set;

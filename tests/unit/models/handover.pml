@@ -11,7 +11,7 @@
  * Properties: no request waits for ever, and no interrupt (no invalid end state); none is carried out twice, and an answer is taken
  * only by the request that it answers (assertions).
  *
- * A MUTANT_ breaks one line of the protocol; test_handover_model.py wants each of them to be found.
+ * A MUTANT_ breaks one line of the protocol; test_models.py wants each of them to be found.
  */
 #define REQUESTS 3
 #define MISHAPS 2       /* bells that are taken away */
