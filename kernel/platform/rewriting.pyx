@@ -46,7 +46,7 @@ cdef bint rewriting_goes_on(SystrapThread thread, PlatformEvents events, int cal
     cdef bint written = thread.rewriting == WRITE_CODE and calls_made == SITE_CALLS and thread.calls[1].result == 0
     if written:
         nr_rewritten[0] += 1
-    elif thread.rewriting == WRITE_CODE:
+    elif not mapped and thread.rewriting != PROTECT_PAGE:
         sites.never(thread.call_end())
     if thread.rewriting == WRITE_CODE or thread.rewriting == PROTECT_PAGE and last.result == 0:
         if protect_again(thread, events, last.args[2]):

@@ -410,7 +410,7 @@ cdef class Kernel(PlatformEvents):
     cdef int page_protection(self, GuestThread thread, unsigned long page) noexcept:
         cdef Task task = <Task> thread.task
         cdef VMA vma = None if task is None or task.mm is None else task.mm.find(page)
-        return -1 if vma is None or vma.start > page else vma.prot
+        return -1 if vma is None else vma.prot
 
     cdef int on_breach(self, GuestThread thread, str what) except -1:
         cdef Task task = <Task> thread.task
